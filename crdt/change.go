@@ -1,0 +1,486 @@
+package crdt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Tags that begin what is hashed, so that no two kinds of thing hash alike. An
+// entry's header begins with its version instead.
+const (
+	tagValues  = 0x10
+	tagChange  = 0x11
+	tagChanges = 0x12
+	tagTerm    = 0x13
+	tagValue   = 0x14
+	tagDigest  = 0x15
+	tagBucket  = 0x16
+)
+
+// SaltSize is the length of the random bytes that keep the values of a change
+// from being guessed from its hash once they are erased.
+const SaltSize = 16
+
+// Kinds of change. A program holds, forwards and reports entries with kinds it
+// does not know, and merges them after an upgrade.
+const (
+	KindBirth  = 0 // the first entry of a log, and nowhere else
+	KindRecord = 1
+)
+
+// A Change is what one entry does, as encoded: a kind, a shape, and values that
+// can be erased without breaking the hash over them.
+type Change struct {
+	Kind uint64
+
+	raw    []byte // the whole item
+	shape  []byte
+	salt   []byte // nil if there are no values, or they were erased
+	values []byte // the array of values, encoded
+	commit []byte // H(salt, values) of an erased change
+}
+
+// Encoded is the change as it stands in its entry.
+func (c *Change) Encoded() []byte { return c.raw }
+
+// Erased tells whether the values were taken out.
+func (c *Change) Erased() bool { return c.commit != nil }
+
+// Hash is H(kind, shape, H(salt, values)): the same before and after erasure.
+func (c *Change) Hash() [HashSize]byte {
+	var buf [512]byte
+	b := append(buf[:0], tagChange)
+	b = appendUint(b, c.Kind)
+	b = append(b, c.shape...)
+	switch {
+	case c.commit != nil:
+		b = append(b, c.commit...)
+	case c.salt != nil:
+		h := commitment(c.salt, c.values)
+		b = append(b, h[:]...)
+	}
+	return sha256.Sum256(b)
+}
+
+func commitment(salt, values []byte) [HashSize]byte {
+	var buf [1024]byte
+	b := append(buf[:0], tagValues)
+	b = append(b, salt...)
+	return sha256.Sum256(append(b, values...))
+}
+
+// Erase takes the values out. The result hashes like the original.
+func (c *Change) Erase() Change {
+	if c.salt == nil {
+		return *c
+	}
+	h := commitment(c.salt, c.values)
+	b := appendUint(AppendArray(nil, 3), c.Kind)
+	b = AppendBytes(append(b, c.shape...), h[:])
+	erased, err := parseChange(b)
+	if err != nil {
+		panic("erase: " + err.Error()) // built from a change that was parsed
+	}
+	return erased
+}
+
+func newChange(kind uint64, shape, salt, values []byte) Change {
+	n := 2
+	if values != nil {
+		n = 4
+	}
+	b := make([]byte, 0, len(shape)+len(values)+SaltSize+8)
+	b = appendUint(AppendArray(b, n), kind)
+	at := len(b)
+	b = append(b, shape...)
+	c := Change{Kind: kind, shape: b[at:len(b):len(b)]}
+	if values != nil {
+		b = AppendBytes(b, salt)
+		c.salt = b[len(b)-SaltSize : len(b) : len(b)]
+		at = len(b)
+		b = append(b, values...)
+		c.values = b[at:]
+	}
+	c.raw = b
+	return c
+}
+
+// parseChange reads exactly one change.
+func parseChange(b []byte) (Change, error) {
+	r := reader{b: b}
+	c := r.change()
+	return c, r.end()
+}
+
+// change reads [kind, shape], [kind, shape, commitment] or
+// [kind, shape, salt, values].
+func (r *reader) change() Change {
+	start := r.off
+	n := r.want(majorArray)
+	c := Change{Kind: r.uint()}
+	c.shape = r.skip(MaxValueDepth)
+	switch n {
+	case 2:
+	case 3:
+		if c.commit = r.bytes(); r.err == nil && len(c.commit) != HashSize {
+			r.fail(errType)
+		}
+	case 4:
+		if c.salt = r.bytes(); r.err == nil && len(c.salt) != SaltSize {
+			r.fail(errType)
+		}
+		at := r.off
+		if m, _, _ := r.head(); r.err == nil && m != majorArray {
+			r.fail(errType)
+		}
+		r.off = at
+		c.values = r.skip(MaxValueDepth + 1)
+	default:
+		r.fail(errType)
+	}
+	if r.err != nil {
+		return Change{}
+	}
+	c.raw = r.b[start:r.off:r.off]
+	if len(c.raw) > MaxChangeBytes {
+		r.fail(&LimitError{What: "change", Size: len(c.raw), Max: MaxChangeBytes, Unit: "bytes"})
+	}
+	return c
+}
+
+// An Op is what a write does at its path.
+type Op uint8
+
+// The operations. Set, Remove and Max make a version; so does Add, of one
+// element of a set; Drop only names the additions it takes back; Increment adds
+// to a counter and is never superseded.
+const (
+	OpSet Op = iota
+	OpRemove
+	OpMax
+	OpIncrement
+	OpAdd
+	OpDrop
+	opEnd
+)
+
+func (o Op) hasValue() bool   { return o != OpRemove }
+func (o Op) isElement() bool  { return o == OpAdd || o == OpDrop }
+func (o Op) isRegister() bool { return o == OpSet || o == OpRemove || o == OpMax }
+
+// A Write is what a change does at one path. Supersedes are indexes into the
+// change's Names.
+type Write struct {
+	Path       string
+	Op         Op
+	Value      Value // nil for Remove, and once erased
+	Supersedes []uint16
+}
+
+// A RecordChange is what one entry does to one record. Dead writes the record's
+// liveness `dead` (a delete, which writes nothing else), otherwise `alive`.
+type RecordChange struct {
+	Key        RecordKey
+	Dead       bool
+	Names      []ShortID // the superseded entries, in ascending order
+	Supersedes []uint16  // of the liveness
+	Writes     []Write   // in ascending order of path, operation, element
+	Erased     bool
+}
+
+// Encode gives the change in its only form. The writes must be sorted and every
+// name used (see normalize); salt is used if there are values.
+func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
+	if err := c.validate(); err != nil {
+		return Change{}, err
+	}
+	b := AppendArray(make([]byte, 0, 64+32*len(c.Writes)), 6)
+	b = AppendText(b, c.Key.Collection)
+	b = AppendText(b, c.Key.ID)
+	b = AppendBool(b, c.Dead)
+	b = appendHead(b, majorBytes, uint64(len(c.Names)*len(ShortID{})))
+	for _, n := range c.Names {
+		b = append(b, n[:]...)
+	}
+	b = appendIndexes(AppendArray(b, len(c.Supersedes)), c.Supersedes)
+	b = AppendArray(b, len(c.Writes))
+	nValues, size := 0, 0
+	for _, w := range c.Writes {
+		if w.Op == OpSet && len(w.Supersedes) == 0 {
+			b = AppendText(b, w.Path)
+		} else {
+			b = AppendArray(b, 2+len(w.Supersedes))
+			b = appendUint(AppendText(b, w.Path), uint64(w.Op))
+			b = appendIndexes(b, w.Supersedes)
+		}
+		if w.Op.hasValue() {
+			nValues++
+			size += len(w.Value)
+		}
+	}
+	var values []byte
+	if nValues > 0 {
+		values = AppendArray(make([]byte, 0, size+5), nValues)
+		for _, w := range c.Writes {
+			values = append(values, w.Value...)
+		}
+	}
+	ch := newChange(KindRecord, b, salt[:], values)
+	return ch, tooLarge(fmt.Sprintf("change to %s", c.Key), len(ch.raw), MaxChangeBytes, "bytes")
+}
+
+func appendIndexes(b []byte, xs []uint16) []byte {
+	for _, x := range xs {
+		b = appendUint(b, uint64(x))
+	}
+	return b
+}
+
+// Record decodes a change of KindRecord. Strings are copied; values refer to the
+// change's bytes.
+func (c *Change) Record() (*RecordChange, error) {
+	rc, err := c.record()
+	if err != nil {
+		return nil, fmt.Errorf("read change: %w", err)
+	}
+	return rc, nil
+}
+
+func (c *Change) record() (*RecordChange, error) {
+	if c.Kind != KindRecord {
+		return nil, fmt.Errorf("kind %d is not a record change", c.Kind)
+	}
+	r := reader{b: c.shape}
+	if n := r.want(majorArray); r.err == nil && n != 6 {
+		return nil, errType
+	}
+	rc := &RecordChange{Erased: c.Erased()}
+	rc.Key.Collection = string(r.text())
+	rc.Key.ID = string(r.text())
+	rc.Dead = r.bool()
+	rc.Names = r.names()
+	rc.Supersedes = r.indexes(r.count("list of superseded entries", MaxNames))
+	n := r.count("list of writes", MaxChangeBytes)
+	if r.err != nil {
+		return nil, r.err
+	}
+	v := reader{b: c.values}
+	left := 0
+	if c.values != nil {
+		left = int(v.want(majorArray))
+	}
+	rc.Writes = make([]Write, 0, min(n, 64))
+	for range n {
+		w := r.write()
+		if r.err != nil {
+			return nil, r.err
+		}
+		if w.Op.hasValue() && !rc.Erased {
+			if left--; left < 0 {
+				return nil, errTruncated
+			}
+			w.Value = v.skip(MaxValueDepth)
+		}
+		rc.Writes = append(rc.Writes, w)
+	}
+	if left != 0 {
+		return nil, errTrailing
+	}
+	if err := errors.Join(r.end(), v.end()); err != nil {
+		return nil, err
+	}
+	return rc, rc.validate()
+}
+
+func (r *reader) bool() bool {
+	major, info, _ := r.head()
+	if r.err == nil && (major != majorOther || info != 20 && info != 21) {
+		r.fail(errType)
+	}
+	return info == 21
+}
+
+func (r *reader) names() []ShortID {
+	p := r.bytes()
+	const size = len(ShortID{})
+	if len(p)%size != 0 {
+		r.fail(errType)
+	}
+	if n := len(p) / size; n > MaxNames {
+		r.fail(&LimitError{What: "list of superseded entries", Size: n, Max: MaxNames, Unit: "items"})
+	}
+	if r.err != nil || len(p) == 0 {
+		return nil
+	}
+	names := make([]ShortID, len(p)/size)
+	for i := range names {
+		copy(names[i][:], p[i*size:])
+	}
+	return names
+}
+
+func (r *reader) indexes(n int) []uint16 {
+	if r.err != nil || n == 0 {
+		return nil
+	}
+	xs := make([]uint16, 0, min(n, 64))
+	for range n {
+		x := r.uint()
+		if x >= MaxNames {
+			r.fail(errType)
+		}
+		if r.err != nil {
+			return nil
+		}
+		xs = append(xs, uint16(x))
+	}
+	return xs
+}
+
+func (r *reader) write() Write {
+	if r.off < len(r.b) && r.b[r.off]>>5 == majorText {
+		return Write{Path: string(r.text())}
+	}
+	n := r.count("list of superseded entries", MaxNames+2)
+	if r.err == nil && n < 2 {
+		r.fail(errType)
+	}
+	w := Write{Path: string(r.text())}
+	op := r.uint()
+	if op >= uint64(opEnd) || op == uint64(OpSet) && n == 2 {
+		r.fail(errNotCanonical)
+	}
+	w.Op = Op(op)
+	w.Supersedes = r.indexes(n - 2)
+	return w
+}
+
+// validate checks everything that must hold of a change for it to mean one
+// thing on every device.
+func (c *RecordChange) validate() error {
+	if err := c.Key.Validate(); err != nil {
+		return err
+	}
+	if c.Dead && len(c.Writes) > 0 {
+		return errors.New("a delete writes no fields")
+	}
+	if !slices.IsSortedFunc(c.Names, ShortID.Compare) || hasRepeat(c.Names) {
+		return errNotCanonical
+	}
+	if err := tooLarge("list of superseded entries", len(c.Names), MaxNames, "items"); err != nil {
+		return err
+	}
+	used := make([]bool, len(c.Names))
+	if !useIndexes(used, c.Supersedes) {
+		return errNotCanonical
+	}
+	nested := false
+	for i := range c.Writes {
+		w := &c.Writes[i]
+		if err := c.validateWrite(i, used); err != nil {
+			return err
+		}
+		nested = nested || strings.Contains(w.Path, "/")
+	}
+	if slices.Contains(used, false) {
+		return errNotCanonical
+	}
+	if nested {
+		return c.validateTree()
+	}
+	return nil
+}
+
+func (c *RecordChange) validateWrite(i int, used []bool) error {
+	w := &c.Writes[i]
+	if err := ValidatePath(w.Path); err != nil {
+		return err
+	}
+	if !useIndexes(used, w.Supersedes) {
+		return errNotCanonical
+	}
+	if !c.Erased {
+		if err := validateOperand(w); err != nil {
+			return err
+		}
+	}
+	if i == 0 {
+		return nil
+	}
+	before := &c.Writes[i-1]
+	if before.Path < w.Path {
+		return nil
+	}
+	if before.Path > w.Path {
+		return errNotCanonical
+	}
+	if !before.Op.isElement() || !w.Op.isElement() {
+		return fmt.Errorf("field %q is written twice", w.Path)
+	}
+	if before.Op < w.Op || before.Op == w.Op && (c.Erased || bytes.Compare(before.Value, w.Value) < 0) {
+		return nil
+	}
+	return errNotCanonical
+}
+
+func validateOperand(w *Write) error {
+	switch {
+	case w.Op == OpRemove:
+		if w.Value != nil {
+			return errType
+		}
+	case w.Op == OpIncrement:
+		if w.Value.Kind() != KindInt {
+			return fmt.Errorf("field %q: a counter takes 64-bit integers", w.Path)
+		}
+	case w.Value.Kind() == KindNone:
+		return errType
+	case w.Op == OpSet && w.Value.Kind() == KindObject && !w.Value.isEmpty():
+		return fmt.Errorf("field %q: an object is written key by key", w.Path)
+	}
+	return nil
+}
+
+// validateTree refuses a change that writes a path and one inside it: neither
+// could say what it replaces.
+func (c *RecordChange) validateTree() error {
+	paths := make(map[string]bool, len(c.Writes))
+	for i := range c.Writes {
+		paths[c.Writes[i].Path] = true
+	}
+	for i := range c.Writes {
+		p := c.Writes[i].Path
+		for j := strings.LastIndexByte(p, '/'); j > 0; j = strings.LastIndexByte(p[:j], '/') {
+			if paths[p[:j]] {
+				return fmt.Errorf("fields %q and %q cannot be written together: one holds the other", p[:j], p)
+			}
+		}
+	}
+	return nil
+}
+
+func hasRepeat(names []ShortID) bool {
+	for i := 1; i < len(names); i++ {
+		if names[i] == names[i-1] {
+			return true
+		}
+	}
+	return false
+}
+
+// useIndexes marks xs in used and tells whether they ascend within it.
+func useIndexes(used []bool, xs []uint16) bool {
+	last := -1
+	for _, x := range xs {
+		if int(x) <= last || int(x) >= len(used) {
+			return false
+		}
+		used[x] = true
+		last = int(x)
+	}
+	return true
+}

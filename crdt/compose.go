@@ -1,0 +1,726 @@
+package crdt
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// An Edit is what somebody wants to happen to one record.
+type Edit struct {
+	Key RecordKey
+
+	Replace   Value   // an object that becomes the fields (PUT); counters and sets it leaves out stay
+	Patch     Value   // an object merged into the fields, null removes (RFC 7396)
+	Set       []Field // each path becomes that value, the others stay
+	Remove    []string
+	Max       []Field // the path becomes the greater of both
+	Increment []Field // integers added to counters
+	Add       []Field // one element of a set each
+	Drop      []Field
+	Delete    bool
+	Undelete  bool
+	Resolve   *Resolution
+
+	Seen *Seen // what the author had read; nil: what this device holds
+}
+
+// A Resolution ends a conflict: at Path the version of Entry, or Value, replaces
+// all that the author had seen.
+type Resolution struct {
+	Path  string
+	Entry ShortID // counts if Value is nil
+	Value Value
+}
+
+// Seen names the entries behind a record as somebody read it.
+type Seen struct {
+	Entries []ShortID
+}
+
+// MaxSeen is how many entries a version may name.
+const MaxSeen = 512
+
+// Errors of composing that callers tell apart.
+var (
+	ErrNoRecord = errors.New("no such record")
+	ErrConflict = errors.New("no such conflict")
+)
+
+// Seen is what a reader of the record has now seen.
+func (r *Record) Seen() Seen {
+	var s Seen
+	for _, src := range r.sources[:min(len(r.sources), MaxSeen)] {
+		s.Entries = append(s.Entries, src.Entry.Short())
+	}
+	slices.SortFunc(s.Entries, ShortID.Compare)
+	return s
+}
+
+const seenVersion = 1
+
+// String is the opaque form: a record's `version`.
+func (s Seen) String() string {
+	b := []byte{seenVersion}
+	for _, id := range s.Entries {
+		b = append(b, id[:]...)
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// ParseSeen reads what String wrote.
+func ParseSeen(text string) (*Seen, error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	const size = len(ShortID{})
+	if err != nil || len(b) == 0 || b[0] != seenVersion || len(b[1:])%size != 0 || len(b[1:])/size > MaxSeen {
+		return nil, errors.New("the version is not one that a record carries: use the record's `version` as it was read")
+	}
+	s := &Seen{}
+	for b = b[1:]; len(b) > 0; b = b[size:] {
+		s.Entries = append(s.Entries, ShortID(b[:size]))
+	}
+	slices.SortFunc(s.Entries, ShortID.Compare)
+	s.Entries = slices.Compact(s.Entries)
+	return s, nil
+}
+
+// Compose turns an edit into the change that does it, naming for each path the
+// versions its author had seen: those shown and siblings equal to them, or all
+// that Seen names. It is nil if nothing would change. all fetches every touch of
+// the record and is asked only where Seen is not what is held now.
+func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, error) {
+	if err := e.Key.Validate(); err != nil {
+		return nil, err
+	}
+	c := &composer{edit: e, base: r, now: r}
+	if e.Seen != nil {
+		if err := c.rewind(all); err != nil {
+			return nil, err
+		}
+	}
+	c.tree = c.base.tree()
+	if err := c.plan(); err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Key, err)
+	}
+	return c.change()
+}
+
+type composer struct {
+	edit *Edit
+	now  *Record // as held
+	base *Record // as its author had seen it
+	tree *node   // of base
+
+	unheld  []ShortID // seen elsewhere, not held here
+	planned []plannedWrite
+	forced  bool // write even if nothing differs
+}
+
+type plannedWrite struct {
+	Write
+	names []ShortID
+}
+
+// rewind makes base the record as somebody saw it: only those entries merged, the
+// others held, so that what they had replaced by then stays replaced.
+func (c *composer) rewind(all func() ([]*Touch, error)) error {
+	seen := c.edit.Seen.Entries
+	if slices.Equal(seen, c.now.Seen().Entries) && len(seen) < MaxSeen {
+		return nil
+	}
+	touches, err := all()
+	if err != nil {
+		return err
+	}
+	then := make([]*Touch, len(touches))
+	held := make(map[ShortID]bool, len(touches))
+	for i, t := range touches {
+		u := *t
+		name := t.Entry.Short()
+		held[name] = true
+		_, found := slices.BinarySearchFunc(seen, name, ShortID.Compare)
+		u.Merged = t.Merged && found
+		then[i] = &u
+	}
+	for _, name := range seen {
+		if !held[name] {
+			c.unheld = append(c.unheld, name)
+		}
+	}
+	c.base = Refold(c.edit.Key, then)
+	return nil
+}
+
+func (c *composer) plan() error {
+	e := c.edit
+	if (e.Delete || e.Undelete || e.Resolve != nil) && c.now.Empty() {
+		return ErrNoRecord
+	}
+	if e.Resolve != nil {
+		return c.resolve(e.Resolve)
+	}
+	if e.Replace != nil && e.Replace.Kind() != KindObject || e.Patch != nil && e.Patch.Kind() != KindObject {
+		return errors.New("the fields of a record are an object")
+	}
+	if e.Delete && (e.Undelete || e.writes()) {
+		return errors.New("a delete goes with no other change to the record")
+	}
+	if err := c.planTree(); err != nil {
+		return err
+	}
+	for _, f := range e.Max {
+		if err := c.planMax(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range e.Increment {
+		if err := c.planIncrement(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range e.Add {
+		if err := c.planAdd(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range e.Drop {
+		if err := c.planDrop(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Edit) writes() bool {
+	return e.Replace != nil || e.Patch != nil || len(e.Set)+len(e.Remove)+len(e.Max)+len(e.Increment)+len(e.Add)+len(e.Drop) > 0
+}
+
+// planTree compares the fields as they are shown with the fields as they shall
+// be, and writes the paths that differ.
+func (c *composer) planTree() error {
+	e := c.edit
+	if e.Replace != nil {
+		want, err := expand("", e.Replace)
+		if err != nil {
+			return err
+		}
+		return c.diff(c.tree, want, true)
+	}
+	if e.Patch != nil {
+		want, err := c.patched(c.tree, e.Patch)
+		if err != nil {
+			return err
+		}
+		if err := c.diff(c.tree, want, true); err != nil {
+			return err
+		}
+	}
+	for _, f := range e.Set {
+		if err := ValidatePath(f.Key); err != nil {
+			return err
+		}
+		want, err := expand(f.Key, f.Value)
+		if err != nil {
+			return err
+		}
+		if err := c.diff(c.tree.find(f.Key), want, false); err != nil {
+			return err
+		}
+	}
+	for _, p := range e.Remove {
+		if err := ValidatePath(p); err != nil {
+			return err
+		}
+		if n := c.tree.find(p); n != nil {
+			if err := c.remove(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A target is what a path shall hold: a value, or further keys.
+type target struct {
+	path string
+	leaf Value // nil: kids
+	kids []*target
+}
+
+// expand lays an object out key by key; other values are leaves.
+func expand(path string, v Value) (*target, error) {
+	t := &target{path: path}
+	if v.Kind() != KindObject || v.isEmpty() && path != "" {
+		t.leaf = v
+		return t, nil
+	}
+	var err error
+	v.Fields(func(key string, item Value) {
+		if err != nil {
+			return
+		}
+		child := JoinPath(path, key)
+		if err = ValidatePath(child); err != nil {
+			return
+		}
+		var kid *target
+		kid, err = expand(child, item)
+		t.kids = append(t.kids, kid)
+	})
+	sort.Slice(t.kids, func(i, j int) bool { return t.kids[i].path < t.kids[j].path })
+	return t, err
+}
+
+// current is what a node shows, as a target.
+func (n *node) current() *target {
+	if n.side != sideTree {
+		return &target{path: n.path, leaf: n.value()}
+	}
+	t := &target{path: n.path}
+	for _, k := range n.kids {
+		if k.side != sideNone {
+			t.kids = append(t.kids, k.current())
+		}
+	}
+	return t
+}
+
+// patched is what RFC 7396 makes of a node's object.
+func (c *composer) patched(n *node, patch Value) (*target, error) {
+	t := &target{path: n.path}
+	if n.side == sideTree {
+		t = n.current()
+	}
+	var err error
+	patch.Fields(func(key string, v Value) {
+		path := JoinPath(n.path, key)
+		if err == nil {
+			err = ValidatePath(path)
+		}
+		if err != nil {
+			return
+		}
+		i, found := slices.BinarySearchFunc(t.kids, path, func(k *target, p string) int { return strings.Compare(k.path, p) })
+		if found {
+			t.kids = slices.Delete(t.kids, i, i+1)
+		}
+		if v.Kind() == KindNull {
+			return
+		}
+		var kid *target
+		if v.Kind() == KindObject {
+			below := c.tree.find(path)
+			if below == nil || n.side != sideTree {
+				below = &node{path: path}
+			}
+			kid, err = c.patched(below, v)
+		} else {
+			kid = &target{path: path, leaf: v}
+		}
+		t.kids = slices.Insert(t.kids, i, kid)
+	})
+	if len(t.kids) == 0 && t.path != "" {
+		t.leaf = EmptyObject
+	}
+	return t, err
+}
+
+// find is the node of a path, or nil if nothing was written there or inside.
+func (n *node) find(path string) *node {
+	for _, k := range n.kids {
+		if k.path == path {
+			return k
+		}
+		if len(k.path) < len(path) && related(k.path, path) {
+			return k.find(path)
+		}
+	}
+	return nil
+}
+
+// diff plans the writes that make n show t. n is nil where nothing was written.
+// Where keep is set, counters and sets that t leaves out stay.
+func (c *composer) diff(n *node, t *target, keep bool) error {
+	if t.leaf != nil {
+		return c.set(n, t)
+	}
+	if n == nil || n.side != sideTree {
+		// A value gives way to an object: the writes inside it name it.
+		for _, k := range t.kids {
+			if err := c.diff(c.below(n, k.path), k, keep); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	i := 0
+	for _, k := range n.kids {
+		for i < len(t.kids) && t.kids[i].path < k.path {
+			if err := c.diff(nil, t.kids[i], keep); err != nil {
+				return err
+			}
+			i++
+		}
+		if i < len(t.kids) && t.kids[i].path == k.path {
+			if err := c.diff(k, t.kids[i], keep); err != nil {
+				return err
+			}
+			i++
+		} else if err := c.omit(k, keep); err != nil {
+			return err
+		}
+	}
+	for ; i < len(t.kids); i++ {
+		if err := c.diff(nil, t.kids[i], keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *composer) below(n *node, path string) *node {
+	if n == nil {
+		return nil
+	}
+	return n.find(path)
+}
+
+// omit plans the removal of a node that the new fields leave out, all but the
+// counters and sets in it where those are to stay.
+func (c *composer) omit(n *node, keep bool) error {
+	switch {
+	case !keep || !n.typed():
+		return c.remove(n)
+	case n.side == sideTree:
+		return c.diff(n, &target{path: n.path}, keep)
+	}
+	return nil
+}
+
+// typed tells whether the node is a counter or a set, or holds one.
+func (n *node) typed() bool {
+	return n.counter != nil || len(n.elements) > 0 || slices.ContainsFunc(n.kids, (*node).typed)
+}
+
+// set plans a plain write of a leaf.
+func (c *composer) set(n *node, t *target) error {
+	if n != nil && n.shown && n.side != sideTree && n.value().Equal(t.leaf) {
+		return nil
+	}
+	if n != nil && n.side == sideTree && n.shown && t.leaf.isEmpty() && !n.anyShownKid() {
+		return nil
+	}
+	if err := c.refuseTyped(n, t.path); err != nil {
+		return err
+	}
+	c.write(Write{Path: t.path, Op: OpSet, Value: t.leaf}, c.claims(t.path))
+	return nil
+}
+
+func (n *node) anyShownKid() bool {
+	return slices.ContainsFunc(n.kids, func(k *node) bool { return k.side != sideNone })
+}
+
+// remove plans the removal of what a node shows.
+func (c *composer) remove(n *node) error {
+	if !n.shown {
+		return nil
+	}
+	if err := c.refuseTyped(n, n.path); err != nil {
+		return err
+	}
+	c.write(Write{Path: n.path, Op: OpRemove}, c.claims(n.path))
+	return nil
+}
+
+// refuseTyped says why a plain write cannot go where a counter or a set is.
+func (c *composer) refuseTyped(n *node, path string) error {
+	if n == nil {
+		return nil
+	}
+	switch {
+	case n.counter != nil:
+		return fmt.Errorf("field %q is a counter: use increment (a count of the shelf adds counted minus seen)", n.path)
+	case len(n.elements) > 0:
+		return fmt.Errorf("field %q is a set: use add_to_set and remove_from_set", n.path)
+	}
+	for _, k := range n.kids {
+		if err := c.refuseTyped(k, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *composer) planMax(f Field) error {
+	n, err := c.typedNode(f.Key)
+	if err != nil {
+		return err
+	}
+	if f.Value.Kind() == KindObject {
+		return fmt.Errorf("field %q: max takes no object", f.Key)
+	}
+	if err := c.refuseTyped(n, f.Key); err != nil {
+		return err
+	}
+	if n != nil && n.shown && n.side == sideTree {
+		return fmt.Errorf("field %q holds an object: max takes a value", f.Key)
+	}
+	if n != nil && n.shown && n.value().Compare(f.Value) >= 0 {
+		return nil
+	}
+	c.write(Write{Path: f.Key, Op: OpMax, Value: f.Value}, c.claims(f.Key))
+	return nil
+}
+
+func (c *composer) planIncrement(f Field) error {
+	n, err := c.typedNode(f.Key)
+	if err != nil {
+		return err
+	}
+	if f.Value.Kind() != KindInt {
+		return fmt.Errorf("field %q: increment takes a 64-bit integer", f.Key)
+	}
+	if n != nil && n.side != sideNone && n.side != sideCounter {
+		return fmt.Errorf("field %q holds a value and cannot become a counter", f.Key)
+	}
+	c.write(Write{Path: f.Key, Op: OpIncrement, Value: f.Value}, c.removalClaims(n))
+	return nil
+}
+
+func (c *composer) planAdd(f Field) error {
+	n, err := c.typedNode(f.Key)
+	if err != nil {
+		return err
+	}
+	if n != nil && n.side != sideNone && n.side != sideSet {
+		return fmt.Errorf("field %q holds a value and cannot become a set", f.Key)
+	}
+	names := append(c.removalClaims(n), c.elementClaims(n, f.Value)...)
+	c.write(Write{Path: f.Key, Op: OpAdd, Value: f.Value}, names)
+	return nil
+}
+
+func (c *composer) planDrop(f Field) error {
+	n, err := c.typedNode(f.Key)
+	if err != nil {
+		return err
+	}
+	names := c.elementClaims(n, f.Value)
+	if len(names) > 0 || len(c.unheld) > 0 {
+		c.write(Write{Path: f.Key, Op: OpDrop, Value: f.Value}, names)
+	}
+	return nil
+}
+
+func (c *composer) typedNode(path string) (*node, error) {
+	if err := ValidatePath(path); err != nil {
+		return nil, err
+	}
+	return c.tree.find(path), nil
+}
+
+func (c *composer) removalClaims(n *node) (names []ShortID) {
+	if n != nil {
+		for _, v := range n.removals {
+			names = append(names, v.Entry.Short())
+		}
+	}
+	return names
+}
+
+func (c *composer) elementClaims(n *node, elem Value) (names []ShortID) {
+	if n != nil {
+		for _, v := range n.elements {
+			if v.value().Equal(elem) {
+				names = append(names, v.Entry.Short())
+			}
+		}
+	}
+	return names
+}
+
+func (c *composer) write(w Write, names []ShortID) {
+	c.planned = append(c.planned, plannedWrite{w, append(names, c.unheld...)})
+}
+
+// claims are the entries that a write to path replaces: behind what is shown
+// there, in what holds it and inside it, or, with Seen, behind all of it.
+func (c *composer) claims(path string) (names []ShortID) {
+	everything := c.edit.Seen != nil || c.edit.Resolve != nil
+	var visit func(n *node)
+	visit = func(n *node) {
+		if n.path != "" && !related(n.path, path) {
+			return
+		}
+		if n.path != "" {
+			above := len(n.path) < len(path)
+			shown, siblings := n.splitValues()
+			for _, v := range shown {
+				if !(above && v.value().isEmpty()) {
+					names = append(names, v.Entry.Short())
+				}
+			}
+			if len(shown) > 0 || everything {
+				names = appendNames(names, n.maxima)
+			}
+			if everything || !n.shown {
+				names = appendNames(names, n.removals)
+			}
+			if everything {
+				names = appendNames(appendNames(names, siblings), n.elements)
+			}
+		}
+		for _, k := range n.kids {
+			visit(k)
+		}
+	}
+	visit(c.tree)
+	return names
+}
+
+func appendNames(names []ShortID, versions []version) []ShortID {
+	for _, v := range versions {
+		names = append(names, v.Entry.Short())
+	}
+	return names
+}
+
+// resolve plans the end of a conflict.
+func (c *composer) resolve(res *Resolution) error {
+	c.forced = true
+	if res.Path == "" {
+		return c.resolveLiveness(res)
+	}
+	if err := ValidatePath(res.Path); err != nil {
+		return err
+	}
+	n := c.tree.find(res.Path)
+	if n == nil {
+		return fmt.Errorf("field %q: %w", res.Path, ErrConflict)
+	}
+	if n.counter != nil {
+		return fmt.Errorf("field %q is a counter and stays one", res.Path)
+	}
+	names := c.claims(res.Path)
+	if res.Value != nil {
+		want, err := expand(res.Path, res.Value)
+		if err != nil {
+			return err
+		}
+		c.writeTarget(want, names)
+		return nil
+	}
+	for _, v := range slices.Concat(n.values, n.removals) {
+		if v.Entry.Short() == res.Entry {
+			w := Write{Path: res.Path, Op: v.write().Op, Value: v.value()}
+			c.write(w, names)
+			return nil
+		}
+	}
+	return fmt.Errorf("field %q, entry %s: %w", res.Path, res.Entry, ErrConflict)
+}
+
+func (c *composer) writeTarget(t *target, names []ShortID) {
+	if t.leaf != nil {
+		c.write(Write{Path: t.path, Op: OpSet, Value: t.leaf}, names)
+	}
+	for _, k := range t.kids {
+		c.writeTarget(k, names)
+	}
+}
+
+// resolveLiveness decides between a deletion and the edit it met.
+func (c *composer) resolveLiveness(res *Resolution) error {
+	dead := res.Value.Equal(Text("deleted"))
+	alive := res.Value.Equal(Text("alive"))
+	for _, s := range c.base.sources {
+		if res.Value == nil && s.living[0] && s.Entry.Short() == res.Entry {
+			dead, alive = s.Change.Dead, !s.Change.Dead
+		}
+	}
+	if !dead && !alive {
+		return fmt.Errorf("a deletion is resolved by \"deleted\", \"alive\" or one of its entries: %w", ErrConflict)
+	}
+	c.edit = &Edit{Key: c.edit.Key, Delete: dead, Undelete: alive, Resolve: res, Seen: c.edit.Seen}
+	return nil
+}
+
+// change assembles what was planned, with the liveness, into its one form.
+func (c *composer) change() (*RecordChange, error) {
+	if !c.needed() {
+		return nil, nil
+	}
+	rc := &RecordChange{Key: c.edit.Key, Dead: c.edit.Delete}
+	live := c.livenessClaims()
+	slices.SortFunc(c.planned, func(a, b plannedWrite) int {
+		if s := strings.Compare(a.Path, b.Path); s != 0 {
+			return s
+		}
+		if a.Op != b.Op {
+			return int(a.Op) - int(b.Op)
+		}
+		return slices.Compare(a.Value, b.Value)
+	})
+	c.planned = slices.CompactFunc(c.planned, func(a, b plannedWrite) bool {
+		return a.Path == b.Path && a.Op == b.Op && a.Op.isElement() && a.Value.Equal(b.Value)
+	})
+	rc.Names = append(rc.Names, live...)
+	for _, w := range c.planned {
+		rc.Names = append(rc.Names, w.names...)
+	}
+	slices.SortFunc(rc.Names, ShortID.Compare)
+	rc.Names = slices.Compact(rc.Names)
+	rc.Names = rc.Names[:min(len(rc.Names), MaxNames)] // the rest stay siblings
+	rc.Supersedes = rc.indexesOf(live)
+	for _, w := range c.planned {
+		w.Supersedes = rc.indexesOf(w.names)
+		rc.Writes = append(rc.Writes, w.Write)
+	}
+	return rc, rc.validate()
+}
+
+func (rc *RecordChange) indexesOf(names []ShortID) []uint16 {
+	if len(names) == 0 {
+		return nil
+	}
+	xs := make([]uint16, 0, len(names))
+	for _, id := range names {
+		if i, found := slices.BinarySearchFunc(rc.Names, id, ShortID.Compare); found {
+			xs = append(xs, uint16(i))
+		}
+	}
+	slices.Sort(xs)
+	return slices.Compact(xs)
+}
+
+// needed tells whether the edit changes anything at all.
+func (c *composer) needed() bool {
+	deleted := c.base.Deleted()
+	switch {
+	case len(c.planned) > 0:
+		return true
+	case c.edit.Delete:
+		return !deleted || len(c.unheld) > 0
+	case c.edit.Undelete:
+		_, both := c.base.livenessConflict()
+		return deleted || both
+	default:
+		return deleted || c.forced
+	}
+}
+
+// livenessClaims names the `alive` versions seen, and the dead ones too where the
+// record is to live again, or to die.
+func (c *composer) livenessClaims() (names []ShortID) {
+	all := c.edit.Delete || c.edit.Undelete || c.base.Deleted()
+	for _, s := range c.base.sources {
+		if s.living[0] && (all || !s.Change.Dead) {
+			names = append(names, s.Entry.Short())
+		}
+	}
+	return append(names, c.unheld...)
+}

@@ -1,0 +1,361 @@
+package crdt
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
+
+// A Ref is where a store keeps the change of a touch: a branch of a log, the
+// sequence in it, the offset in the entry. Merging never looks at it.
+type Ref struct {
+	Branch uint32
+	Seq    uint64
+	Offset uint32
+}
+
+// Compare orders refs by branch, sequence, offset.
+func (r Ref) Compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Branch, o.Branch), cmp.Compare(r.Seq, o.Seq), cmp.Compare(r.Offset, o.Offset))
+}
+
+// A Touch is one held entry's change to one record, with what merging and people
+// want to know of the entry.
+type Touch struct {
+	Ref    Ref
+	Log    LogID
+	Entry  EntryID
+	Time   Time
+	Author string
+	Phone  string
+	Merged bool // false: held, but quarantined or of a kind not known here
+	Change *RecordChange
+}
+
+// compare orders touches by (hybrid time, log id, entry id): the greatest is shown.
+func (t *Touch) compare(o *Touch) int {
+	return cmp.Or(cmp.Compare(t.Time, o.Time), bytes.Compare(t.Log[:], o.Log[:]), bytes.Compare(t.Entry[:], o.Entry[:]))
+}
+
+// A change makes versions in slots: slot 0 is the record's liveness, slot i+1
+// its write i. Increment and Drop make none.
+func (c *RecordChange) slots() int { return len(c.Writes) + 1 }
+
+func (c *RecordChange) makesVersion(slot int) bool {
+	return slot == 0 || c.Writes[slot-1].Op.isRegister() || c.Writes[slot-1].Op == OpAdd
+}
+
+// A source is a touch of which at least one version lives.
+type source struct {
+	*Touch
+	living []bool // by slot
+	n      int
+}
+
+func newSource(t *Touch) *source {
+	s := &source{Touch: t, living: make([]bool, t.Change.slots())}
+	for i := range s.living {
+		if t.Change.makesVersion(i) {
+			s.living[i] = true
+			s.n++
+		}
+	}
+	return s
+}
+
+func (s *source) kill(slot int) {
+	if s.living[slot] {
+		s.living[slot] = false
+		s.n--
+	}
+}
+
+// A counter is the sum of the merged increments at a path.
+type counter struct {
+	path string
+	sum  int64
+}
+
+// A Record is one record's merged state: a function of the set of held entries
+// that touch it.
+type Record struct {
+	Key RecordKey
+
+	sources  []*source // in order of their refs
+	counters []counter // in order of their paths
+	pending  []claim   // claims on entries not held yet, sorted
+}
+
+// scope is what a claim may reach in the entry it names.
+type scope uint8
+
+const (
+	scopeLive    scope = iota // the liveness
+	scopeField                // versions at the path, and at those that hold it or that it holds
+	scopeElement              // at the path itself: additions of the same element, and plain values
+)
+
+// A claim is one superseded name: the versions of the named entry that it
+// reaches are dead.
+type claim struct {
+	name  ShortID
+	scope scope
+	path  string
+	elem  Value
+}
+
+func (c claim) compare(d claim) int {
+	return cmp.Or(c.name.Compare(d.name), cmp.Compare(c.scope, d.scope), cmp.Compare(c.path, d.path), bytes.Compare(c.elem, d.elem))
+}
+
+// reaches tells whether the claim is on that slot of the entry it names.
+func (c *claim) reaches(rc *RecordChange, slot int) bool {
+	if slot == 0 || c.scope == scopeLive {
+		return slot == 0 && c.scope == scopeLive
+	}
+	w := &rc.Writes[slot-1]
+	if c.scope == scopeField {
+		return w.Op != OpIncrement && related(c.path, w.Path)
+	}
+	return c.path == w.Path && (w.Op.isRegister() || w.Op.isElement() && c.elem.Equal(w.Value))
+}
+
+// eachClaim calls f with the claims that one slot of a change makes.
+func (rc *RecordChange) eachClaim(slot int, f func(claim)) {
+	c := claim{scope: scopeLive}
+	xs := rc.Supersedes
+	if slot > 0 {
+		w := &rc.Writes[slot-1]
+		c.path, xs = w.Path, w.Supersedes
+		c.scope = scopeElement
+		if w.Op.isRegister() {
+			c.scope = scopeField
+		}
+		if w.Op.isElement() {
+			c.elem = w.Value
+		}
+	}
+	for _, x := range xs {
+		c.name = rc.Names[x]
+		f(c)
+	}
+}
+
+// Held looks up an entry that touched the record and of which no version lives
+// any more, or that is held but not merged.
+type Held func(ShortID) (*Touch, bool)
+
+// An Effect is what one touch changed: the state root's difference, and the
+// touches whose last version died, the applied one included.
+type Effect struct {
+	Root    Sum
+	Retired []*Touch
+}
+
+// Apply merges one more touch, which must be merged (not only held) and new to
+// the record. The result is that of Refold over all touches. held is asked only
+// about names that no living version answers to; nil stands for none.
+func (r *Record) Apply(t *Touch, held Held) Effect {
+	var e Effect
+	s := newSource(t)
+	r.settle(s)
+	for i := range s.living {
+		if s.living[i] {
+			e.Root.Add(r.slotTerm(t, i))
+		}
+	}
+	for i := range t.Change.Writes {
+		if w := &t.Change.Writes[i]; w.Op == OpIncrement {
+			r.count(w)
+			e.Root.Add(r.slotTerm(t, i+1))
+		}
+	}
+	m := merge{r: r, held: held, effect: &e}
+	for slot := range t.Change.slots() {
+		t.Change.eachClaim(slot, m.claim)
+	}
+	r.insert(s)
+	r.sources = slices.DeleteFunc(r.sources, func(s *source) bool {
+		if s.n == 0 {
+			e.Retired = append(e.Retired, s.Touch)
+		}
+		return s.n == 0
+	})
+	return e
+}
+
+// settle applies the claims that came before the entry they name.
+func (r *Record) settle(s *source) {
+	name := s.Entry.Short()
+	r.pending = slices.DeleteFunc(r.pending, func(c claim) bool {
+		if c.name != name {
+			return false
+		}
+		for i := range s.living {
+			if c.reaches(s.Change, i) {
+				s.kill(i)
+			}
+		}
+		return true
+	})
+}
+
+func (r *Record) insert(s *source) {
+	i, _ := slices.BinarySearchFunc(r.sources, s, func(a, b *source) int { return a.Ref.Compare(b.Ref) })
+	r.sources = slices.Insert(r.sources, i, s)
+}
+
+func (r *Record) count(w *Write) {
+	i, found := slices.BinarySearchFunc(r.counters, w.Path, func(c counter, p string) int { return cmp.Compare(c.path, p) })
+	if !found {
+		r.counters = slices.Insert(r.counters, i, counter{path: w.Path})
+	}
+	if w.Value != nil {
+		r.counters[i].sum += w.Value.Int()
+	}
+}
+
+func (r *Record) slotTerm(t *Touch, slot int) Sum {
+	if slot == 0 {
+		v := True
+		if t.Change.Dead {
+			v = False
+		}
+		return r.Key.term("", t.Entry, OpSet, v, false)
+	}
+	w := &t.Change.Writes[slot-1]
+	return r.Key.term(w.Path, t.Entry, w.Op, w.Value, t.Change.Erased)
+}
+
+// A merge carries the claims of one touch through the record.
+type merge struct {
+	r      *Record
+	held   Held
+	effect *Effect
+	passed map[conduit]bool
+}
+
+// A conduit is a slot of a held but unmerged entry: a claim on it passes on to
+// what that slot names.
+type conduit struct {
+	name ShortID
+	slot int
+}
+
+func (m *merge) claim(c claim) {
+	for _, s := range m.r.sources {
+		if s.Entry.Short() != c.name {
+			continue
+		}
+		for i := range s.living {
+			if s.living[i] && c.reaches(s.Change, i) {
+				s.kill(i)
+				m.effect.Root.Sub(m.r.slotTerm(s.Touch, i))
+			}
+		}
+		return
+	}
+	t, ok := (*Touch)(nil), false
+	if m.held != nil {
+		t, ok = m.held(c.name)
+	}
+	if !ok {
+		m.r.remember(c)
+	} else if !t.Merged {
+		m.conduct(c, t)
+	}
+}
+
+func (m *merge) conduct(c claim, t *Touch) {
+	for slot := range t.Change.slots() {
+		at := conduit{c.name, slot}
+		if m.passed[at] || !c.reaches(t.Change, slot) {
+			continue
+		}
+		if m.passed == nil {
+			m.passed = map[conduit]bool{}
+		}
+		m.passed[at] = true
+		t.Change.eachClaim(slot, m.claim)
+	}
+}
+
+func (r *Record) remember(c claim) {
+	i, found := slices.BinarySearchFunc(r.pending, c, claim.compare)
+	if !found {
+		r.pending = slices.Insert(r.pending, i, c)
+	}
+}
+
+// Refold is the definition of merging: the record that a set of touches amounts
+// to, in whatever order they are given. A version is dead if and only if a merged
+// touch names it, directly or through held ones that are not merged.
+func Refold(key RecordKey, touches []*Touch) *Record {
+	byName := make(map[ShortID]*Touch, len(touches))
+	for _, t := range touches {
+		byName[t.Entry.Short()] = t
+	}
+	r := &Record{Key: key}
+	for _, t := range touches {
+		if t.Merged {
+			r.insert(newSource(t))
+			for i := range t.Change.Writes {
+				if t.Change.Writes[i].Op == OpIncrement {
+					r.count(&t.Change.Writes[i])
+				}
+			}
+		}
+	}
+	held := func(name ShortID) (*Touch, bool) { t, ok := byName[name]; return t, ok }
+	for _, t := range touches {
+		if t.Merged {
+			m := merge{r: r, held: held, effect: &Effect{}}
+			for slot := range t.Change.slots() {
+				t.Change.eachClaim(slot, m.claim)
+			}
+		}
+	}
+	r.sources = slices.DeleteFunc(r.sources, func(s *source) bool { return s.n == 0 })
+	return r
+}
+
+// Root is the record's part of the state root, but for its increments, whose
+// touches it no longer knows (see RootOf).
+func (r *Record) root() Sum {
+	var sum Sum
+	for _, s := range r.sources {
+		for i, alive := range s.living {
+			if alive {
+				sum.Add(r.slotTerm(s.Touch, i))
+			}
+		}
+	}
+	return sum
+}
+
+// RootOf is a record's part of the state root, from all its touches.
+func RootOf(key RecordKey, touches []*Touch) Sum {
+	r := Refold(key, touches)
+	sum := r.root()
+	for _, t := range touches {
+		for i := range t.Change.Writes {
+			if t.Merged && t.Change.Writes[i].Op == OpIncrement {
+				sum.Add(r.slotTerm(t, i+1))
+			}
+		}
+	}
+	return sum
+}
+
+// Empty tells whether no entry that is merged touched the record.
+func (r *Record) Empty() bool { return len(r.sources) == 0 && len(r.counters) == 0 }
+
+// Deleted tells whether the record was written and no `alive` version lives.
+func (r *Record) Deleted() bool {
+	for _, s := range r.sources {
+		if s.living[0] && !s.Change.Dead {
+			return false
+		}
+	}
+	return true
+}

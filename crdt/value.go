@@ -1,0 +1,215 @@
+package crdt
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"math/big"
+	"sort"
+)
+
+// A Value is one datum in canonical CBOR: null, boolean, 64-bit integer, float,
+// text, bytes, array or object. Equal values are equal bytes. A nil Value is
+// none at all.
+type Value []byte
+
+// Kind is what a Value is.
+type Kind uint8
+
+// The kinds, in the order in which Compare ranks them; integers and floats rank
+// together, by number.
+const (
+	KindNone Kind = iota
+	KindNull
+	KindBool
+	KindInt
+	KindFloat
+	KindText
+	KindBytes
+	KindArray
+	KindObject
+)
+
+// Null, the empty object and the values of true and false.
+var (
+	Null        = Value{byteNull}
+	True        = Value{byteTrue}
+	False       = Value{byteFalse}
+	EmptyObject = Value{majorMap << 5}
+)
+
+// Text, Int and Float are the values of a string, a number and a finite float.
+func Text(s string) Value     { return AppendText(nil, s) }
+func Int(v int64) Value       { return AppendInt(nil, v) }
+func Float(v float64) Value   { return AppendFloat(nil, v) }
+func BytesOf(v []byte) Value  { return AppendBytes(nil, v) }
+func (v Value) isEmpty() bool { return bytes.Equal(v, EmptyObject) }
+
+// ParseValue checks that b is exactly one canonical value.
+func ParseValue(b []byte) (Value, error) {
+	r := reader{b: b}
+	r.skip(MaxValueDepth)
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("read value: %w", err)
+	}
+	return b, nil
+}
+
+// Kind tells what v is.
+func (v Value) Kind() Kind {
+	if len(v) == 0 {
+		return KindNone
+	}
+	switch v[0] >> 5 {
+	case majorUint, majorNeg:
+		return KindInt
+	case majorBytes:
+		return KindBytes
+	case majorText:
+		return KindText
+	case majorArray:
+		return KindArray
+	case majorMap:
+		return KindObject
+	}
+	switch v[0] {
+	case byteFalse, byteTrue:
+		return KindBool
+	case byteNull:
+		return KindNull
+	}
+	return KindFloat
+}
+
+// Equal tells whether both are the same value of the same kind.
+func (v Value) Equal(w Value) bool { return bytes.Equal(v, w) }
+
+// Bool is v as a boolean; v must be one.
+func (v Value) Bool() bool { return v[0] == byteTrue }
+
+// Int is v as an integer; v must be one.
+func (v Value) Int() int64 {
+	r := reader{b: v}
+	major, _, arg := r.head()
+	if major == majorNeg {
+		return ^int64(arg)
+	}
+	return int64(arg)
+}
+
+// Float is v as a float; v must be one.
+func (v Value) Float() float64 {
+	r := reader{b: v}
+	_, info, arg := r.head()
+	return floatOf(info, arg)
+}
+
+// Text is v as a string; v must be a text.
+func (v Value) Text() string {
+	r := reader{b: v}
+	return string(r.text())
+}
+
+// Bytes is v as bytes; v must be bytes.
+func (v Value) Bytes() []byte {
+	r := reader{b: v}
+	return r.bytes()
+}
+
+// Len is the number of items of an array, or of keys of an object.
+func (v Value) Len() int {
+	r := reader{b: v}
+	_, _, arg := r.head()
+	return int(arg)
+}
+
+// Items calls f with each item of an array, which v must be.
+func (v Value) Items(f func(item Value)) {
+	r := reader{b: v}
+	for range int(r.want(majorArray)) {
+		f(r.skip(MaxValueDepth))
+	}
+}
+
+// Fields calls f with each key and value of an object, which v must be, in the
+// order of CompareKeys.
+func (v Value) Fields(f func(key string, value Value)) {
+	r := reader{b: v}
+	for range int(r.want(majorMap)) {
+		key := r.text()
+		f(string(key), r.skip(MaxValueDepth))
+	}
+}
+
+// A Field is a key, or a path, and its value.
+type Field struct {
+	Key   string
+	Value Value
+}
+
+// Object builds an object of fields, whose keys must differ. It sorts them.
+func Object(fields []Field) Value {
+	sort.Slice(fields, func(i, j int) bool { return CompareKeys(fields[i].Key, fields[j].Key) < 0 })
+	b := AppendObject(nil, len(fields))
+	for _, f := range fields {
+		b = append(AppendText(b, f.Key), f.Value...)
+	}
+	return b
+}
+
+// Array builds an array.
+func Array(items []Value) Value {
+	b := AppendArray(nil, len(items))
+	for _, it := range items {
+		b = append(b, it...)
+	}
+	return b
+}
+
+// Compare is a total order over values, for `max` fields: by kind, numbers by
+// their number (an integer before the equal float), texts and bytes by their
+// bytes, the rest by encoding.
+func (v Value) Compare(w Value) int {
+	a, b := v.Kind(), w.Kind()
+	if isNumber(a) && isNumber(b) {
+		if c := compareNumbers(v, w); c != 0 {
+			return c
+		}
+		return cmp.Compare(a, b)
+	}
+	if a != b {
+		return cmp.Compare(a, b)
+	}
+	switch a {
+	case KindText, KindBytes:
+		rv, rw := reader{b: v}, reader{b: w}
+		_, _, n := rv.head()
+		_, _, m := rw.head()
+		return bytes.Compare(rv.take(n), rw.take(m))
+	}
+	return bytes.Compare(v, w)
+}
+
+func isNumber(k Kind) bool { return k == KindInt || k == KindFloat }
+
+func compareNumbers(v, w Value) int {
+	if v.Kind() == w.Kind() {
+		if v.Kind() == KindInt {
+			return cmp.Compare(v.Int(), w.Int())
+		}
+		if c := cmp.Compare(v.Float(), w.Float()); c != 0 {
+			return c
+		}
+		return cmp.Compare(math.Copysign(1, v.Float()), math.Copysign(1, w.Float())) // -0 before 0
+	}
+	return exact(v).Cmp(exact(w))
+}
+
+// exact is a number without rounding: an int64 needs 63 bits, a float64 53.
+func exact(v Value) *big.Float {
+	if v.Kind() == KindInt {
+		return new(big.Float).SetPrec(64).SetInt64(v.Int())
+	}
+	return new(big.Float).SetPrec(64).SetFloat64(v.Float())
+}

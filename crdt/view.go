@@ -1,0 +1,308 @@
+package crdt
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// A View is what people see of a record: one value per field, and beside it the
+// values that somebody else wrote without having seen it.
+type View struct {
+	Fields    Value // an object
+	Deleted   bool
+	Conflicts []Conflict // in order of their paths
+	Updated   Time       // greatest time of a living version
+}
+
+// A Conflict lists the siblings of the value shown at a path. Under the empty
+// path they are the deletions that met an edit.
+type Conflict struct {
+	Path     string
+	Shown    Value // nil if nothing is shown at that path
+	Siblings []Sibling
+}
+
+// A Sibling is a living version that is not shown.
+type Sibling struct {
+	Value   Value // nil if the version is a removal or was erased
+	Removed bool
+	Deleted bool // of the whole record
+	Touch   *Touch
+}
+
+// A version is one living slot of a source.
+type version struct {
+	*source
+	slot int
+}
+
+func (v version) write() *Write { return &v.Change.Writes[v.slot-1] }
+func (v version) value() Value  { return v.write().Value }
+func (v version) removal() bool { return v.write().Op == OpRemove }
+
+// same tells whether two versions show the same thing.
+func (v version) same(w version) bool {
+	return v.write().Op.isElement() == w.write().Op.isElement() && v.removal() == w.removal() && v.value().Equal(w.value())
+}
+
+func newest(a, b version) int { return b.compare(a.Touch) }
+
+// A node is one path of a record: what was written there and inside it.
+type node struct {
+	path     string
+	kids     []*node
+	values   []version // Set and Max, the one to show first
+	maxima   []version // `max` writes of less than the greatest value
+	removals []version
+	elements []version // Add
+	counter  *counter
+
+	side  side
+	top   *Touch // the greatest living version that made this node present
+	shown bool   // part of the shown value
+}
+
+// A side is what a path is used as. Where devices disagree one side is shown.
+type side uint8
+
+const (
+	sideNone side = iota
+	sideValue
+	sideSet
+	sideTree
+	sideCounter
+)
+
+// tree sorts the living versions into their paths and decides what is shown.
+func (r *Record) tree() *node {
+	root := &node{shown: true}
+	for _, s := range r.sources {
+		for slot, alive := range s.living {
+			if alive && slot > 0 {
+				root.at(s.Change.Writes[slot-1].Path).add(version{s, slot})
+			}
+		}
+	}
+	for i := range r.counters {
+		root.at(r.counters[i].path).counter = &r.counters[i]
+	}
+	root.decide()
+	root.side = sideTree
+	for _, k := range root.kids {
+		k.show(true)
+	}
+	return root
+}
+
+// at finds or makes the node of a path below n.
+func (n *node) at(path string) *node {
+	end := strings.IndexByte(path[min(len(n.path)+1, len(path)):], '/')
+	if n.path == "" {
+		end = strings.IndexByte(path, '/')
+	} else if end >= 0 {
+		end += len(n.path) + 1
+	}
+	part := path
+	if end >= 0 {
+		part = path[:end]
+	}
+	i, found := slices.BinarySearchFunc(n.kids, part, func(k *node, p string) int { return cmp.Compare(k.path, p) })
+	if !found {
+		n.kids = slices.Insert(n.kids, i, &node{path: part})
+	}
+	if end < 0 {
+		return n.kids[i]
+	}
+	return n.kids[i].at(path)
+}
+
+func (n *node) add(v version) {
+	switch v.write().Op {
+	case OpRemove:
+		n.removals = append(n.removals, v)
+	case OpAdd:
+		n.elements = append(n.elements, v)
+	default:
+		n.values = append(n.values, v)
+	}
+}
+
+// decide finds for each path, from the leaves up, which side is shown: the
+// counter if there is one, else that of the greatest version.
+func (n *node) decide() {
+	var inside *Touch
+	for _, k := range n.kids {
+		k.decide()
+		if k.side != sideNone && greater(k.top, inside) {
+			inside = k.top
+		}
+	}
+	n.rankValues()
+	slices.SortFunc(n.elements, newest)
+	offer := func(s side, t *Touch) {
+		if n.side == sideNone || greater(t, n.top) {
+			n.side, n.top = s, t
+		}
+	}
+	if slices.ContainsFunc(n.kids, func(k *node) bool { return k.side != sideNone }) {
+		offer(sideTree, inside)
+	}
+	if len(n.elements) > 0 {
+		offer(sideSet, n.elements[0].Touch)
+	}
+	if len(n.values) > 0 && !(n.side == sideTree && n.values[0].value().isEmpty()) {
+		offer(sideValue, n.values[0].Touch)
+	}
+	if n.counter != nil {
+		n.side = sideCounter
+	}
+}
+
+// greater compares touches of which nil, the counters', is the least.
+func greater(a, b *Touch) bool {
+	return a != nil && (b == nil || a.compare(b) > 0)
+}
+
+// rankValues puts the value to show first: the newest one, where all `max`
+// writes together stand for their greatest.
+func (n *node) rankValues() {
+	slices.SortFunc(n.values, newest)
+	best := -1
+	for i, v := range n.values {
+		if v.write().Op == OpMax && (best < 0 || v.value().Compare(n.values[best].value()) > 0) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return
+	}
+	top := n.values[best]
+	n.values = slices.DeleteFunc(n.values, func(v version) bool {
+		lesser := v.write().Op == OpMax && v != top
+		if lesser {
+			n.maxima = append(n.maxima, v)
+		}
+		return lesser
+	})
+}
+
+// show marks what is part of the shown value.
+func (n *node) show(visible bool) {
+	n.shown = visible && n.side != sideNone
+	for _, k := range n.kids {
+		k.show(n.shown && n.side == sideTree)
+	}
+}
+
+// splitValues tells which values at the path are shown, or equal to what is, and
+// which are siblings.
+func (n *node) splitValues() (shown, siblings []version) {
+	for i, v := range n.values {
+		switch {
+		case !n.shown:
+			siblings = append(siblings, v)
+		case n.side == sideValue && (i == 0 || v.same(n.values[0])):
+			shown = append(shown, v)
+		case n.side == sideTree && v.value().isEmpty():
+			shown = append(shown, v)
+		default:
+			siblings = append(siblings, v)
+		}
+	}
+	return shown, siblings
+}
+
+// View is what people see of the record.
+func (r *Record) View() View {
+	v := View{Deleted: r.Deleted()}
+	for _, s := range r.sources {
+		v.Updated = max(v.Updated, s.Time)
+	}
+	root := r.tree()
+	v.Fields = root.value()
+	if c, ok := r.livenessConflict(); ok {
+		v.Conflicts = append(v.Conflicts, c)
+	}
+	for _, k := range root.kids {
+		v.Conflicts = k.conflicts(v.Conflicts)
+	}
+	return v
+}
+
+// ConflictCount is the number of paths in conflict, without reading a value
+// where one touch alone made the record.
+func (r *Record) ConflictCount() int {
+	if len(r.sources) <= 1 && len(r.counters) == 0 {
+		return 0
+	}
+	return len(r.View().Conflicts)
+}
+
+func (r *Record) livenessConflict() (Conflict, bool) {
+	c := Conflict{Shown: Text("alive")}
+	for _, s := range r.sources {
+		if s.living[0] && s.Change.Dead {
+			c.Siblings = append(c.Siblings, Sibling{Deleted: true, Touch: s.Touch})
+		}
+	}
+	slices.SortFunc(c.Siblings, func(a, b Sibling) int { return b.Touch.compare(a.Touch) })
+	return c, len(c.Siblings) > 0 && !r.Deleted()
+}
+
+// value is the shown value of a node that is present.
+func (n *node) value() Value {
+	switch n.side {
+	case sideValue:
+		return n.values[0].value()
+	case sideCounter:
+		return Int(n.counter.sum)
+	case sideSet:
+		return n.set()
+	}
+	var fields []Field
+	for _, k := range n.kids {
+		if k.side != sideNone {
+			keys := SplitPath(k.path)
+			fields = append(fields, Field{keys[len(keys)-1], k.value()})
+		}
+	}
+	return Object(fields)
+}
+
+// set is the elements of a set as an array, in the order of Value.Compare.
+func (n *node) set() Value {
+	items := make([]Value, 0, len(n.elements))
+	for _, e := range n.elements {
+		if e.value() != nil {
+			items = append(items, e.value())
+		}
+	}
+	slices.SortFunc(items, Value.Compare)
+	return Array(slices.CompactFunc(items, Value.Equal))
+}
+
+// conflicts adds the conflicts at the node and inside it.
+func (n *node) conflicts(to []Conflict) []Conflict {
+	c := Conflict{Path: n.path}
+	_, siblings := n.splitValues()
+	for _, v := range siblings {
+		c.Siblings = append(c.Siblings, Sibling{Value: v.value(), Touch: v.Touch})
+	}
+	if len(n.elements) > 0 && !(n.shown && n.side == sideSet) {
+		c.Siblings = append(c.Siblings, Sibling{Value: n.set(), Touch: n.elements[0].Touch})
+	}
+	if n.shown {
+		c.Shown = n.value()
+		for _, v := range n.removals {
+			c.Siblings = append(c.Siblings, Sibling{Removed: true, Touch: v.Touch})
+		}
+	}
+	if len(c.Siblings) > 0 {
+		to = append(to, c)
+	}
+	for _, k := range n.kids {
+		to = k.conflicts(to)
+	}
+	return to
+}
