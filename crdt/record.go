@@ -175,29 +175,52 @@ func (r *Record) Apply(t *Touch, held Held) Effect {
 		t.Change.eachClaim(slot, m.claim)
 	}
 	r.insert(s)
+	r.retire(&e)
+	return e
+}
+
+// retire drops the sources of which nothing lives any more.
+func (r *Record) retire(e *Effect) {
 	r.sources = slices.DeleteFunc(r.sources, func(s *source) bool {
 		if s.n == 0 {
 			e.Retired = append(e.Retired, s.Touch)
 		}
 		return s.n == 0
 	})
+}
+
+// Hold takes note of a touch that is held but not merged: claims that waited for
+// it pass on to what it names. The result is that of Refold over all touches.
+func (r *Record) Hold(t *Touch, held Held) Effect {
+	var e Effect
+	m := merge{r: r, held: held, effect: &e}
+	for _, c := range r.awaiting(t.Entry.Short()) {
+		m.conduct(c, t)
+	}
+	r.retire(&e)
 	return e
 }
 
 // settle applies the claims that came before the entry they name.
 func (r *Record) settle(s *source) {
-	name := s.Entry.Short()
-	r.pending = slices.DeleteFunc(r.pending, func(c claim) bool {
-		if c.name != name {
-			return false
-		}
+	for _, c := range r.awaiting(s.Entry.Short()) {
 		for i := range s.living {
 			if c.reaches(s.Change, i) {
 				s.kill(i)
 			}
 		}
-		return true
+	}
+}
+
+// awaiting takes out the claims that wait for an entry.
+func (r *Record) awaiting(name ShortID) (claims []claim) {
+	r.pending = slices.DeleteFunc(r.pending, func(c claim) bool {
+		if c.name == name {
+			claims = append(claims, c)
+		}
+		return c.name == name
 	})
+	return claims
 }
 
 func (r *Record) insert(s *source) {
@@ -358,4 +381,14 @@ func (r *Record) Deleted() bool {
 		}
 	}
 	return true
+}
+
+// Living are the touches of which at least one version lives, in order of their
+// refs.
+func (r *Record) Living() []*Touch {
+	touches := make([]*Touch, len(r.sources))
+	for i, s := range r.sources {
+		touches[i] = s.Touch
+	}
+	return touches
 }

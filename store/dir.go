@@ -1,0 +1,183 @@
+package store
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// FormatVersion is the on-disk format this program writes and reads.
+const FormatVersion = 1
+
+// Names inside a data directory.
+const (
+	formatName  = "format"
+	dataKeyName = "key"
+	deviceName  = "device"
+	dbName      = "db"
+)
+
+// Errors of opening a directory.
+var (
+	ErrNoCamp      = errors.New("there is no camp in this data directory")
+	ErrNewerFormat = errors.New("the data directory was written by a newer version of musafir")
+)
+
+// A Dir is a data directory: the keys and the database of one device.
+type Dir struct {
+	Path   string
+	Device ed25519.PrivateKey
+	*Store
+
+	space *spaceGuard
+}
+
+// Options of opening a directory.
+type Options struct {
+	Log        *slog.Logger // warnings of the database; never a record's content
+	CacheBytes int          // for entries read lately; 0: 4 MiB
+}
+
+// CreateDir makes the keys of a new device, or takes those that an interrupted
+// creation left, and opens its empty store. A directory that holds a camp
+// already is opened as it is.
+func CreateDir(path string, o Options) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	format, err := readFormat(path)
+	if errors.Is(err, ErrNoCamp) {
+		err = createKeys(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_ = format
+	return openDir(path, o)
+}
+
+// OpenDir opens a device's directory. ErrNoCamp: there is none.
+func OpenDir(path string, o Options) (*Dir, error) {
+	if _, err := readFormat(path); err != nil {
+		return nil, err
+	}
+	d, err := openDir(path, o)
+	if err != nil {
+		return nil, err
+	}
+	if d.Identity() == (Identity{}) {
+		return nil, errors.Join(ErrNoCamp, d.Close())
+	}
+	return d, nil
+}
+
+// readFormat refuses a directory that this program cannot read.
+func readFormat(path string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(path, formatName))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(path, dbName)); err == nil {
+			return 0, fmt.Errorf("%s has a database but no file %q: put it back from a copy (its text is \"musafir %d\")", path, formatName, FormatVersion)
+		}
+		return 0, ErrNoCamp
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read data directory: %w", err)
+	}
+	name, number, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	n, err := strconv.Atoi(number)
+	if name != "musafir" || err != nil {
+		return 0, fmt.Errorf("%s is damaged: it should read \"musafir %d\"", filepath.Join(path, formatName), FormatVersion)
+	}
+	if n > FormatVersion {
+		return n, fmt.Errorf("%w: it has format %d, this program reads up to %d; install the version of musafir that wrote it, or a later one", ErrNewerFormat, n, FormatVersion)
+	}
+	if n < FormatVersion {
+		return n, fmt.Errorf("%s has format %d of a trial version, which this program no longer reads", path, n)
+	}
+	return n, nil
+}
+
+// createKeys draws the data key and the device key. The file that says which
+// format the directory has comes last: without it nothing was begun.
+func createKeys(path string) error {
+	dataKey := make([]byte, keyBytes)
+	rand.Read(dataKey) // never fails
+	_, device, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make device key: %w", err)
+	}
+	sealed, err := sealDeviceKey(device, dataKey)
+	if err != nil {
+		return err
+	}
+	if err := writeKeyFile(path, dataKeyName, dataKey); err != nil {
+		return err
+	}
+	if err := writeKeyFile(path, deviceName, sealed); err != nil {
+		return err
+	}
+	return writeFileSynced(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
+}
+
+func openDir(path string, o Options) (*Dir, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCacheBytes
+	}
+	dataKey, err := readKeyFile(path, dataKeyName, keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := readKeyFile(path, deviceName, sealedDeviceBytes)
+	if err != nil {
+		return nil, err
+	}
+	device, err := openDeviceKey(sealed, dataKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, deviceName), err)
+	}
+	db := filepath.Join(path, dbName)
+	if err := os.MkdirAll(db, 0o700); err != nil {
+		return nil, fmt.Errorf("make database directory: %w", err)
+	}
+	space := newSpaceGuard(path)
+	if err := space.beforeOpen(); err != nil {
+		return nil, err
+	}
+	engine, err := openBadger(db, dataKey, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(engine, space.check, o.CacheBytes)
+	if err != nil {
+		return nil, errors.Join(err, engine.close())
+	}
+	space.layBallast()
+	return &Dir{Path: path, Device: device, Store: s, space: space}, nil
+}
+
+// Disk is the free space in bytes and whether writes are refused for want of it.
+func (d *Dir) Disk() (free uint64, full bool) { return d.space.state() }
+
+// Size is what the database takes on disk, in allocated bytes.
+func (d *Dir) Size() (bytes uint64) {
+	_ = filepath.WalkDir(filepath.Join(d.Path, dbName), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil // files come and go under a running database
+		}
+		if info, err := e.Info(); err == nil {
+			bytes += allocatedBytes(info)
+		}
+		return nil
+	})
+	return bytes
+}

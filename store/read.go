@@ -1,0 +1,233 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"musafir/crdt"
+)
+
+// Record is a record's merged state, nil if no entry touched it.
+func (s *Store) Record(key crdt.RecordKey) (*crdt.Record, error) {
+	v, err := s.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	head, r, err := s.readRow(v, key, s.loader(v))
+	if err != nil || !head.exists {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (s *Store) loader(v view) func(crdt.Ref) (*crdt.Touch, error) {
+	return func(ref crdt.Ref) (*crdt.Touch, error) { return s.touch(v, ref) }
+}
+
+// Touches are all held entries that touched a record, also those of which
+// nothing shows any more.
+func (s *Store) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
+	v, err := s.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	_, r, err := s.readRow(v, key, s.loader(v))
+	if err != nil {
+		return nil, err
+	}
+	refs, err := retiredRefs(v, key)
+	if err != nil {
+		return nil, err
+	}
+	return loadTouches(r, refs, s.loader(v))
+}
+
+// Scan visits the live records of a collection in id order, beginning after an id
+// ("": the first), until visit returns false or an error. All are of one moment.
+func (s *Store) Scan(collection, after string, visit func(*crdt.Record) (bool, error)) error {
+	prefix := collectionPrefix(keyRow, collection)
+	var from []byte
+	if after != "" {
+		from = append(append(bytes.Clone(prefix), after...), 0)
+	}
+	return s.scanRows(prefix, from, func(_ crdt.RecordKey, h rowHead) bool { return h.live() }, visit)
+}
+
+// ScanAll visits the live records of all ordinary collections, in collection and
+// id order.
+func (s *Store) ScanAll(visit func(*crdt.Record) (bool, error)) error {
+	return s.scanRows([]byte{keyRow}, nil, func(key crdt.RecordKey, h rowHead) bool {
+		return h.live() && !key.Internal()
+	}, visit)
+}
+
+func (s *Store) scanRows(prefix, from []byte, want func(crdt.RecordKey, rowHead) bool, visit func(*crdt.Record) (bool, error)) error {
+	v, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	load := s.loader(v)
+	return v.scan(prefix, from, true, func(k, row []byte) (bool, error) {
+		key, err := readRecordKey(k[1:])
+		if err != nil {
+			return false, err
+		}
+		head, state, err := readRowHead(row)
+		if err != nil || !want(key, head) {
+			return err == nil, err
+		}
+		r, err := crdt.ReadRow(key, state, load)
+		if err != nil {
+			return false, err
+		}
+		return visit(r)
+	})
+}
+
+// Conflicted visits the records in conflict, in collection and id order, after a
+// key (zero: from the first).
+func (s *Store) Conflicted(after crdt.RecordKey, visit func(*crdt.Record) (bool, error)) error {
+	v, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	var from []byte
+	if after != (crdt.RecordKey{}) {
+		from = append(recordKey(keyConflict, after), 0)
+	}
+	return v.scan([]byte{keyConflict}, from, false, func(k, _ []byte) (bool, error) {
+		key, err := readRecordKey(k[1:])
+		if err != nil || key.Internal() {
+			return err == nil, err
+		}
+		head, r, err := s.readRow(v, key, s.loader(v))
+		if err != nil || head.conflicts == 0 {
+			return err == nil, err
+		}
+		return visit(r)
+	})
+}
+
+// Feed is the feed's random id and the last position given in it.
+func (s *Store) Feed() (id [16]byte, position uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.meta.Feed, s.meta.Position
+}
+
+// Changes visits what changed after a position of the feed, each record once, at
+// its newest position. Internal collections are left out.
+func (s *Store) Changes(since uint64, visit func(position uint64, r *crdt.Record) (bool, error)) error {
+	v, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return v.scan([]byte{keyFeed}, feedKey(since+1), true, func(k, value []byte) (bool, error) {
+		key, err := readRecordKey(value)
+		if err != nil || key.Internal() {
+			return err == nil, err
+		}
+		head, r, err := s.readRow(v, key, s.loader(v))
+		if err != nil || r == nil || !bytes.Equal(feedKey(head.position), k) {
+			return err == nil, err
+		}
+		return visit(head.position, r)
+	})
+}
+
+// WaitChange returns once the feed has passed a position, or with ctx's error.
+func (s *Store) WaitChange(ctx context.Context, position uint64) error {
+	for {
+		s.mu.RLock()
+		now, changed, broken := s.meta.Position, s.changed, s.broken
+		s.mu.RUnlock()
+		if now > position {
+			return nil
+		}
+		if broken != nil {
+			return broken
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Birth is the first entry of a log.
+func (s *Store) Birth(log crdt.LogID) (*crdt.Birth, error) {
+	v, err := s.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	s.mu.RLock()
+	branches := s.byLog[log]
+	s.mu.RUnlock()
+	if len(branches) == 0 {
+		return nil, fmt.Errorf("log %s: %w", log, ErrGap)
+	}
+	e, err := s.entry(v, branches[0], 0)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := crdt.ParseEntry(e.raw)
+	if err != nil {
+		return nil, err
+	}
+	return parsed.Changes[0].Birth()
+}
+
+// Unsealed is what an author has to know to go on with its log: its head, how
+// many entries stand behind the last seal and how many bytes they take.
+func (s *Store) Unsealed(log crdt.LogID) (head crdt.Head, entries, size int, err error) {
+	v, err := s.snapshot()
+	if err != nil {
+		return head, 0, 0, err
+	}
+	defer v.close()
+	s.mu.RLock()
+	branches := s.byLog[log]
+	s.mu.RUnlock()
+	if len(branches) == 0 {
+		return head, 0, 0, fmt.Errorf("log %s: %w", log, ErrGap)
+	}
+	n := branches[len(branches)-1]
+	s.mu.RLock()
+	head = s.branches[n].head
+	from := s.branches[n].From
+	s.mu.RUnlock()
+	key, _, ok, err := v.last(branchKey(keySeal, n))
+	if err != nil {
+		return head, 0, 0, err
+	}
+	if ok {
+		if _, from, err = readEntryKey(key); err != nil {
+			return head, 0, 0, err
+		}
+		from++
+	}
+	err = v.scan(branchKey(keyEntry, n), entryKey(keyEntry, n, from), true, func(_, value []byte) (bool, error) {
+		entries++
+		size += len(value)
+		return true, nil
+	})
+	return head, entries, size, err
+}
+
+// Note reads a local remark.
+func (s *Store) Note(key [crdt.HashSize]byte) ([]byte, bool, error) {
+	v, err := s.snapshot()
+	if err != nil {
+		return nil, false, err
+	}
+	defer v.close()
+	return v.get(append([]byte{keyNote}, key[:]...))
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"slices"
+
+	"musafir/crdt"
+)
+
+// replayBytes is how much of the logs one step of catching up takes.
+const replayBytes = 256 << 10
+
+// catchUp brings what the view lacks of the entries into it.
+func (s *Store) catchUp() error {
+	for s.meta.Lag != nil {
+		if err := s.catchUpPart(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUpPart replays one part of the lag: the one under way at a crash, or the
+// next one.
+func (s *Store) catchUpPart() error {
+	b := s.Begin()
+	b.replays = true
+	l := *s.meta.Lag
+	b.done = l.Done
+	for _, from := range l.From {
+		to := s.branches[from.Branch].head.Seq
+		if i := slices.IndexFunc(l.To, func(m mark) bool { return m.Branch == from.Branch }); i >= 0 {
+			to = l.To[i].Seq
+		} else if len(l.To) > 0 {
+			continue
+		}
+		done, err := b.replay(from, to, len(l.To) > 0)
+		if err != nil {
+			b.Discard()
+			return err
+		}
+		if len(l.To) == 0 && done > from.Seq {
+			l.To = []mark{{Branch: from.Branch, Seq: done - 1}}
+			break
+		}
+	}
+	s.meta.Lag = &l
+	return b.commitReplay()
+}
+
+// replay merges stored entries from a mark up to a sequence, or, unless all are
+// asked for, up to replayBytes. It returns the first sequence that it left.
+func (b *Batch) replay(from mark, to uint64, all bool) (uint64, error) {
+	read := 0
+	for seq := from.Seq; seq <= to; seq++ {
+		if read > replayBytes && !all {
+			return seq, nil
+		}
+		e, err := b.s.entry(b.v, from.Branch, seq)
+		if err != nil {
+			return seq, err
+		}
+		parsed, err := crdt.ParseEntry(e.raw)
+		if err != nil {
+			return seq, err
+		}
+		read += len(e.raw)
+		at := mark{Branch: from.Branch, Seq: seq}
+		b.fresh[at] = e
+		if err := b.merge(at, e, parsed); err != nil {
+			return seq, err
+		}
+	}
+	return to + 1, nil
+}
+
+func (b *Batch) commitReplay() error {
+	defer b.v.close()
+	b.s.parts.Lock()
+	defer b.s.parts.Unlock()
+	records := b.dirty()
+	if len(records) > 0 {
+		return b.commitView(records)
+	}
+	state := b.nextState()
+	state.Lag = b.s.lagBeyond(state.Lag)
+	if err := b.s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(state)}}); err != nil {
+		return err
+	}
+	b.publish(state, nil)
+	return nil
+}
+
+// lagBeyond is what is left of a lag once the part under way is done, nil if
+// nothing is.
+func (s *Store) lagBeyond(l *lag) *lag {
+	next := &lag{}
+	for _, from := range l.From {
+		if i := slices.IndexFunc(l.To, func(m mark) bool { return m.Branch == from.Branch }); i >= 0 {
+			from.Seq = l.To[i].Seq + 1
+		}
+		if from.Seq <= s.branches[from.Branch].head.Seq {
+			next.From = append(next.From, from)
+		}
+	}
+	if len(next.From) == 0 {
+		return nil
+	}
+	return next
+}
+
+// Rebuild throws the merged view away and makes it again from the entries.
+// Nobody may use the store meanwhile.
+func (s *Store) Rebuild() error {
+	if err := s.dropView(); err != nil {
+		return err
+	}
+	return s.catchUp()
+}
+
+// dropView notes first that the view lacks everything, so that a crash in the
+// middle ends with a rebuild too.
+func (s *Store) dropView() error {
+	s.parts.Lock()
+	defer s.parts.Unlock()
+	m := s.meta
+	m.Records, m.Conflicts, m.Position = 0, 0, 0
+	m.Feed[0]++ // cursors of the old feed are foreign now
+	m.Lag = &lag{}
+	for n, b := range s.branches {
+		m.Lag.From = append(m.Lag.From, mark{Branch: uint32(n), Seq: b.From})
+	}
+	m.Dropping = true
+	if err := s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(m)}}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.meta = m
+	s.buckets = new([crdt.RootBuckets]crdt.Sum)
+	s.root = crdt.Sum{}
+	s.mu.Unlock()
+	return s.finishDrop()
+}
+
+// finishDrop deletes the view's keys, in as many commits as it takes.
+func (s *Store) finishDrop() error {
+	for _, letter := range viewKeys {
+		for {
+			puts, err := s.someKeys(letter, 10_000)
+			if err != nil {
+				return err
+			}
+			if len(puts) == 0 {
+				break
+			}
+			if err := s.engine.commit(puts); err != nil {
+				return err
+			}
+		}
+	}
+	m := s.meta
+	m.Dropping = false
+	if err := s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(m)}}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.meta = m
+	return nil
+}
+
+func (s *Store) someKeys(letter byte, limit int) (puts []put, err error) {
+	v := s.engine.view()
+	defer v.close()
+	err = v.scan([]byte{letter}, nil, false, func(k, _ []byte) (bool, error) {
+		puts = append(puts, put{key: slices.Clone(k), del: true})
+		return len(puts) < limit, nil
+	})
+	return puts, err
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"bytes"
+	"slices"
+)
+
+const sweepKeys = 2000 // looked at in one step
+
+// Sweep deletes keys of the feed and of the conflict index that no longer hold,
+// some at a time; writing only adds them. It is the writer's to call, when it has
+// nothing else to do. It says where to go on, nil at the end.
+func (s *Store) Sweep(from []byte) (next []byte, err error) {
+	if from == nil {
+		from = []byte{keyFeed}
+	}
+	v, err := s.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	var stale []put
+	seen := 0
+	letter := from[0]
+	err = v.scan([]byte{letter}, from, true, func(k, value []byte) (bool, error) {
+		if seen++; seen > sweepKeys {
+			next = slices.Clone(k)
+			return false, nil
+		}
+		holds, err := s.indexHolds(v, letter, k, value)
+		if err == nil && !holds {
+			stale = append(stale, put{key: slices.Clone(k), del: true})
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if next == nil && letter == keyFeed {
+		next = []byte{keyConflict}
+	}
+	if len(stale) == 0 {
+		return next, nil
+	}
+	if err := s.space(sizeOf(stale)); err != nil {
+		return nil, err
+	}
+	return next, s.engine.commit(stale)
+}
+
+func (s *Store) indexHolds(v view, letter byte, k, value []byte) (bool, error) {
+	name := k[1:]
+	if letter == keyFeed {
+		name = value
+	}
+	key, err := readRecordKey(name)
+	if err != nil {
+		return false, err
+	}
+	row, ok, err := v.get(recordKey(keyRow, key))
+	if err != nil || !ok {
+		return false, err
+	}
+	head, _, err := readRowHead(row)
+	if letter == keyFeed {
+		return bytes.Equal(feedKey(head.position), k), err
+	}
+	return head.conflicts > 0, err
+}
