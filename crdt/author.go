@@ -10,10 +10,10 @@ type Author struct {
 	unsealedBytes int
 }
 
-// Begin gives the place of a log's first entry.
-func Begin(birth *Entry) (Place, EntryID) {
-	at := Place{}
-	return at, birth.ID(at)
+// ResumeAuthor goes on with a log after its head. entries and bytes stand behind
+// the last seal.
+func ResumeAuthor(log LogID, head Head, entries, bytes int) Author {
+	return Author{Log: log, Head: head, unsealed: entries, unsealedBytes: bytes}
 }
 
 // Next gives the place and the id of the entry that comes next, and moves on.

@@ -195,6 +195,9 @@ type RecordChange struct {
 // Encode gives the change in its only form. The writes must be sorted and every
 // name used (see normalize); salt is used if there are values.
 func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
+	if c.Erased {
+		return Change{}, errors.New("an erased change cannot be written")
+	}
 	if err := c.validate(); err != nil {
 		return Change{}, err
 	}
@@ -271,14 +274,18 @@ func (c *Change) record() (*RecordChange, error) {
 	v := reader{b: c.values}
 	left := 0
 	if c.values != nil {
-		left = int(v.want(majorArray))
+		if left = int(v.want(majorArray)); left == 0 {
+			return nil, errNotCanonical
+		}
 	}
+	valued := false
 	rc.Writes = make([]Write, 0, min(n, 64))
 	for range n {
 		w := r.write()
 		if r.err != nil {
 			return nil, r.err
 		}
+		valued = valued || w.Op.hasValue()
 		if w.Op.hasValue() && !rc.Erased {
 			if left--; left < 0 {
 				return nil, errTruncated
@@ -289,6 +296,9 @@ func (c *Change) record() (*RecordChange, error) {
 	}
 	if left != 0 {
 		return nil, errTrailing
+	}
+	if rc.Erased && !valued {
+		return nil, errNotCanonical
 	}
 	if err := errors.Join(r.end(), v.end()); err != nil {
 		return nil, err
@@ -368,7 +378,7 @@ func (c *RecordChange) validate() error {
 	if c.Dead && len(c.Writes) > 0 {
 		return errors.New("a delete writes no fields")
 	}
-	if !slices.IsSortedFunc(c.Names, ShortID.Compare) || hasRepeat(c.Names) {
+	if !ascending(c.Names) {
 		return errNotCanonical
 	}
 	if err := tooLarge("list of superseded entries", len(c.Names), MaxNames, "items"); err != nil {
@@ -441,8 +451,24 @@ func validateOperand(w *Write) error {
 		return errType
 	case w.Op == OpSet && w.Value.Kind() == KindObject && !w.Value.isEmpty():
 		return fmt.Errorf("field %q: an object is written key by key", w.Path)
+	case w.Op == OpMax && w.Value.Kind() == KindObject:
+		return fmt.Errorf("field %q: max takes no object", w.Path)
+	case w.Value.Kind() == KindArray || w.Value.Kind() == KindObject:
+		return validateDepth(w)
 	}
 	return nil
+}
+
+// validateDepth checks that the value, under the keys of its path and in the
+// array that shows a set, nests no deeper than a value may.
+func validateDepth(w *Write) error {
+	left := MaxValueDepth - strings.Count(w.Path, "/") - 1
+	if w.Op.isElement() {
+		left--
+	}
+	r := reader{b: w.Value}
+	r.skip(left)
+	return r.err
 }
 
 // validateTree refuses a change that writes a path and one inside it: neither
@@ -463,13 +489,14 @@ func (c *RecordChange) validateTree() error {
 	return nil
 }
 
-func hasRepeat(names []ShortID) bool {
+// ascending tells whether names are in order, none twice.
+func ascending(names []ShortID) bool {
 	for i := 1; i < len(names); i++ {
-		if names[i] == names[i-1] {
-			return true
+		if names[i-1].Compare(names[i]) >= 0 {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // useIndexes marks xs in used and tells whether they ascend within it.

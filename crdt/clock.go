@@ -10,8 +10,10 @@ type Time uint64
 // beyond the device's own: 10 minutes.
 const MaxAheadMs = 10 * 60 * 1000
 
-// TimeAt is the first hybrid time of a millisecond.
-func TimeAt(ms int64) Time { return Time(ms) << 16 }
+const msMax = 1<<48 - 1
+
+// TimeAt is the first hybrid time of a millisecond, or the nearest there is.
+func TimeAt(ms int64) Time { return Time(min(max(ms, 0), msMax)) << 16 }
 
 // Ms is the wall-clock part, in milliseconds since 1970 UTC.
 func (t Time) Ms() int64 { return int64(t >> 16) }

@@ -62,6 +62,8 @@ func (r *Record) Seen() Seen {
 
 const seenVersion = 1
 
+var errSeen = errors.New("the version is not one that a record carries: use the record's `version` as it was read")
+
 // String is the opaque form: a record's `version`.
 func (s Seen) String() string {
 	b := []byte{seenVersion}
@@ -76,14 +78,15 @@ func ParseSeen(text string) (*Seen, error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	const size = len(ShortID{})
 	if err != nil || len(b) == 0 || b[0] != seenVersion || len(b[1:])%size != 0 || len(b[1:])/size > MaxSeen {
-		return nil, errors.New("the version is not one that a record carries: use the record's `version` as it was read")
+		return nil, errSeen
 	}
 	s := &Seen{}
 	for b = b[1:]; len(b) > 0; b = b[size:] {
 		s.Entries = append(s.Entries, ShortID(b[:size]))
 	}
-	slices.SortFunc(s.Entries, ShortID.Compare)
-	s.Entries = slices.Compact(s.Entries)
+	if !ascending(s.Entries) || s.String() != text {
+		return nil, errSeen
+	}
 	return s, nil
 }
 
@@ -93,7 +96,7 @@ func ParseSeen(text string) (*Seen, error) {
 // the record and is asked only where Seen is not what is held now.
 func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, error) {
 	if err := e.Key.Validate(); err != nil {
-		return nil, err
+		return nil, &EditError{Err: err}
 	}
 	c := &composer{edit: e, base: r, now: r}
 	if e.Seen != nil {
@@ -103,9 +106,13 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 	}
 	c.tree = c.base.tree()
 	if err := c.plan(); err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Key, err)
+		return nil, &EditError{Key: e.Key, Err: err}
 	}
-	return c.change()
+	rc, err := c.change()
+	if err != nil {
+		return nil, &EditError{Key: e.Key, Err: err}
+	}
+	return rc, nil
 }
 
 type composer struct {
@@ -124,8 +131,8 @@ type plannedWrite struct {
 	names []ShortID
 }
 
-// rewind makes base the record as somebody saw it: only those entries merged, the
-// others held, so that what they had replaced by then stays replaced.
+// rewind makes base the record as somebody saw it. Seen names the entries of which
+// a version lived; whoever had those had the entries that they name, too.
 func (c *composer) rewind(all func() ([]*Touch, error)) error {
 	seen := c.edit.Seen.Entries
 	if slices.Equal(seen, c.now.Seen().Entries) && len(seen) < MaxSeen {
@@ -136,21 +143,38 @@ func (c *composer) rewind(all func() ([]*Touch, error)) error {
 		return err
 	}
 	then := make([]*Touch, len(touches))
-	held := make(map[ShortID]bool, len(touches))
+	held := make(map[ShortID]*Touch, len(touches))
 	for i, t := range touches {
 		u := *t
-		name := t.Entry.Short()
-		held[name] = true
-		_, found := slices.BinarySearchFunc(seen, name, ShortID.Compare)
-		u.Merged = t.Merged && found
+		u.Merged = false
 		then[i] = &u
+		held[t.Entry.Short()] = t
 	}
 	for _, name := range seen {
-		if !held[name] {
+		if held[name] == nil {
 			c.unheld = append(c.unheld, name)
 		}
 	}
-	c.base = Refold(c.edit.Key, then)
+	past := make(map[ShortID]bool, len(touches))
+	for todo := slices.Clone(seen); len(todo) > 0; {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if t := held[name]; t != nil && !past[name] {
+			past[name] = true
+			todo = append(todo, t.Change.Names...)
+		}
+	}
+	for i, t := range touches {
+		then[i].Merged = t.Merged && past[t.Entry.Short()]
+	}
+	for again := true; again; {
+		c.base, again = Refold(c.edit.Key, then), false
+		for _, s := range c.base.sources {
+			if _, found := slices.BinarySearchFunc(seen, s.Entry.Short(), ShortID.Compare); !found {
+				s.Merged, again = false, true // named before it came here
+			}
+		}
+	}
 	return nil
 }
 
@@ -160,7 +184,13 @@ func (c *composer) plan() error {
 		return ErrNoRecord
 	}
 	if e.Resolve != nil {
+		if e.Delete || e.Undelete || e.writes() {
+			return errors.New("a resolution goes with no other change to the record")
+		}
 		return c.resolve(e.Resolve)
+	}
+	if e.Replace != nil && (e.Patch != nil || len(e.Set)+len(e.Remove) > 0) {
+		return errors.New("a record is replaced or changed field by field, not both")
 	}
 	if e.Replace != nil && e.Replace.Kind() != KindObject || e.Patch != nil && e.Patch.Kind() != KindObject {
 		return errors.New("the fields of a record are an object")
@@ -214,7 +244,7 @@ func (c *composer) planTree() error {
 		if err != nil {
 			return err
 		}
-		if err := c.diff(c.tree, want, true); err != nil {
+		if err := c.diff(c.tree, want, false); err != nil {
 			return err
 		}
 	}
@@ -344,6 +374,9 @@ func (n *node) find(path string) *node {
 // diff plans the writes that make n show t. n is nil where nothing was written.
 // Where keep is set, counters and sets that t leaves out stay.
 func (c *composer) diff(n *node, t *target, keep bool) error {
+	if keep && t.leaf.isEmpty() && n != nil && n.side == sideTree && n.typed() {
+		t = &target{path: t.path}
+	}
 	if t.leaf != nil {
 		return c.set(n, t)
 	}
@@ -396,6 +429,8 @@ func (c *composer) omit(n *node, keep bool) error {
 		return c.remove(n)
 	case n.side == sideTree:
 		return c.diff(n, &target{path: n.path}, keep)
+	case n.side == sideValue:
+		c.write(Write{Path: n.path, Op: OpRemove}, c.claims(n.path))
 	}
 	return nil
 }
@@ -410,18 +445,11 @@ func (c *composer) set(n *node, t *target) error {
 	if n != nil && n.shown && n.side != sideTree && n.value().Equal(t.leaf) {
 		return nil
 	}
-	if n != nil && n.side == sideTree && n.shown && t.leaf.isEmpty() && !n.anyShownKid() {
-		return nil
-	}
 	if err := c.refuseTyped(n, t.path); err != nil {
 		return err
 	}
 	c.write(Write{Path: t.path, Op: OpSet, Value: t.leaf}, c.claims(t.path))
 	return nil
-}
-
-func (n *node) anyShownKid() bool {
-	return slices.ContainsFunc(n.kids, func(k *node) bool { return k.side != sideNone })
 }
 
 // remove plans the removal of what a node shows.
@@ -436,21 +464,68 @@ func (c *composer) remove(n *node) error {
 	return nil
 }
 
-// refuseTyped says why a plain write cannot go where a counter or a set is.
+// refuseTyped says why a plain write cannot go to path, whose node is n, if a
+// counter or a set is shown there, inside or around it.
 func (c *composer) refuseTyped(n *node, path string) error {
+	if err := c.around(path).refuse(); err != nil {
+		return err
+	}
+	return n.refuseInside()
+}
+
+func (n *node) refuseInside() error {
 	if n == nil {
 		return nil
 	}
-	switch {
-	case n.counter != nil:
-		return fmt.Errorf("field %q is a counter: use increment (a count of the shelf adds counted minus seen)", n.path)
-	case len(n.elements) > 0:
-		return fmt.Errorf("field %q is a set: use add_to_set and remove_from_set", n.path)
+	if n.side != sideTree {
+		return n.refuse()
 	}
 	for _, k := range n.kids {
-		if err := c.refuseTyped(k, path); err != nil {
+		if err := k.refuseInside(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (n *node) refuse() error {
+	switch {
+	case n == nil:
+		return nil
+	case n.side == sideCounter:
+		return fmt.Errorf("field %q is a counter: use increment (a count of the shelf adds counted minus seen)", n.path)
+	case n.side == sideSet:
+		return fmt.Errorf("field %q is a set: use add_to_set and remove_from_set", n.path)
+	}
+	return nil
+}
+
+// around is the node above path that is shown as something other than an
+// object, or nil.
+func (c *composer) around(path string) *node {
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		n := c.tree.find(path[:i])
+		if n == nil {
+			return nil
+		}
+		if n.side != sideNone && n.side != sideTree {
+			return n
+		}
+	}
+	return nil
+}
+
+// refuseValue says why a counter or a set, which replace nothing, cannot begin at
+// path, if something else is shown there or around it.
+func (c *composer) refuseValue(n *node, path string, is side, what string) error {
+	if n != nil && n.side != sideNone && n.side != is {
+		return fmt.Errorf("field %q holds a value and cannot become a %s", path, what)
+	}
+	if n := c.around(path); n != nil && !(n.side == sideValue && n.value().isEmpty()) {
+		return fmt.Errorf("field %q holds no object: no %s can be in it", n.path, what)
 	}
 	return nil
 }
@@ -484,10 +559,10 @@ func (c *composer) planIncrement(f Field) error {
 	if f.Value.Kind() != KindInt {
 		return fmt.Errorf("field %q: increment takes a 64-bit integer", f.Key)
 	}
-	if n != nil && n.side != sideNone && n.side != sideCounter {
-		return fmt.Errorf("field %q holds a value and cannot become a counter", f.Key)
+	if err := c.refuseValue(n, f.Key, sideCounter, "counter"); err != nil {
+		return err
 	}
-	c.write(Write{Path: f.Key, Op: OpIncrement, Value: f.Value}, c.removalClaims(n))
+	c.write(Write{Path: f.Key, Op: OpIncrement, Value: f.Value}, c.removalClaims(f.Key))
 	return nil
 }
 
@@ -496,10 +571,10 @@ func (c *composer) planAdd(f Field) error {
 	if err != nil {
 		return err
 	}
-	if n != nil && n.side != sideNone && n.side != sideSet {
-		return fmt.Errorf("field %q holds a value and cannot become a set", f.Key)
+	if err := c.refuseValue(n, f.Key, sideSet, "set"); err != nil {
+		return err
 	}
-	names := append(c.removalClaims(n), c.elementClaims(n, f.Value)...)
+	names := append(c.removalClaims(f.Key), c.elementClaims(n, f.Value)...)
 	c.write(Write{Path: f.Key, Op: OpAdd, Value: f.Value}, names)
 	return nil
 }
@@ -523,14 +598,26 @@ func (c *composer) typedNode(path string) (*node, error) {
 	return c.tree.find(path), nil
 }
 
-func (c *composer) removalClaims(n *node) (names []ShortID) {
-	if n != nil {
-		for _, v := range n.removals {
-			names = append(names, v.Entry.Short())
+// removalClaims are the removals seen at path and above: it comes back.
+func (c *composer) removalClaims(path string) (names []ShortID) {
+	for i := range len(path) + 1 {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		if n := c.tree.find(path[:i]); n != nil && c.sawRemovals(n) {
+			names = appendNames(names, n.removals)
 		}
 	}
 	return names
 }
+
+// sawRemovals tells whether the author was shown that the node was removed.
+func (c *composer) sawRemovals(n *node) bool {
+	return n.side == sideNone || c.everything()
+}
+
+// everything tells whether the author says that it saw the siblings, too.
+func (c *composer) everything() bool { return c.edit.Seen != nil || c.edit.Resolve != nil }
 
 func (c *composer) elementClaims(n *node, elem Value) (names []ShortID) {
 	if n != nil {
@@ -548,9 +635,12 @@ func (c *composer) write(w Write, names []ShortID) {
 }
 
 // claims are the entries that a write to path replaces: behind what is shown
-// there, in what holds it and inside it, or, with Seen, behind all of it.
+// there, in what holds it and inside it, or, with Seen, behind all of it. An entry
+// of which something shown and something not shown would fall stays: a conflict
+// too many is better than a sibling lost unseen.
 func (c *composer) claims(path string) (names []ShortID) {
-	everything := c.edit.Seen != nil || c.edit.Resolve != nil
+	everything := c.everything()
+	var unseen []ShortID
 	var visit func(n *node)
 	visit = func(n *node) {
 		if n.path != "" && !related(n.path, path) {
@@ -564,14 +654,18 @@ func (c *composer) claims(path string) (names []ShortID) {
 					names = append(names, v.Entry.Short())
 				}
 			}
-			if len(shown) > 0 || everything {
+			if everything || slices.ContainsFunc(shown, version.isMax) {
 				names = appendNames(names, n.maxima)
 			}
-			if everything || !n.shown {
+			if c.sawRemovals(n) {
 				names = appendNames(names, n.removals)
+			} else {
+				unseen = appendNames(unseen, n.removals)
 			}
 			if everything {
 				names = appendNames(appendNames(names, siblings), n.elements)
+			} else {
+				unseen = appendNames(appendNames(unseen, siblings), n.elements)
 			}
 		}
 		for _, k := range n.kids {
@@ -579,7 +673,7 @@ func (c *composer) claims(path string) (names []ShortID) {
 		}
 	}
 	visit(c.tree)
-	return names
+	return slices.DeleteFunc(names, func(id ShortID) bool { return slices.Contains(unseen, id) })
 }
 
 func appendNames(names []ShortID, versions []version) []ShortID {
@@ -602,8 +696,8 @@ func (c *composer) resolve(res *Resolution) error {
 	if n == nil {
 		return fmt.Errorf("field %q: %w", res.Path, ErrConflict)
 	}
-	if n.counter != nil {
-		return fmt.Errorf("field %q is a counter and stays one", res.Path)
+	if a := c.around(res.Path); a != nil && a.side == sideCounter {
+		return a.staysCounter()
 	}
 	names := c.claims(res.Path)
 	if res.Value != nil {
@@ -611,8 +705,10 @@ func (c *composer) resolve(res *Resolution) error {
 		if err != nil {
 			return err
 		}
-		c.writeTarget(want, names)
-		return nil
+		return c.writeTarget(want, names)
+	}
+	if n.counts {
+		return n.staysCounter()
 	}
 	for _, v := range slices.Concat(n.values, n.removals) {
 		if v.Entry.Short() == res.Entry {
@@ -621,16 +717,37 @@ func (c *composer) resolve(res *Resolution) error {
 			return nil
 		}
 	}
+	if slices.ContainsFunc(n.elements, func(v version) bool { return v.Entry.Short() == res.Entry }) {
+		for _, v := range n.elements {
+			c.write(Write{Path: res.Path, Op: OpAdd, Value: v.value()}, names)
+		}
+		return nil
+	}
 	return fmt.Errorf("field %q, entry %s: %w", res.Path, res.Entry, ErrConflict)
 }
 
-func (c *composer) writeTarget(t *target, names []ShortID) {
-	if t.leaf != nil {
+func (n *node) staysCounter() error {
+	return fmt.Errorf("field %q is a counter, or holds one, and stays so: resolve it with the value it shows", n.path)
+}
+
+// writeTarget writes what ends a conflict. A counter can only be left as it is:
+// an addition of nothing replaces what stands beside it.
+func (c *composer) writeTarget(t *target, names []ShortID) error {
+	n := c.tree.find(t.path)
+	switch {
+	case n != nil && n.counter != nil && t.leaf.Equal(n.value()):
+		c.write(Write{Path: t.path, Op: OpIncrement, Value: Int(0)}, names)
+	case n != nil && (n.counter != nil || n.counts && t.leaf != nil && !t.leaf.isEmpty()):
+		return n.staysCounter()
+	case t.leaf != nil:
 		c.write(Write{Path: t.path, Op: OpSet, Value: t.leaf}, names)
 	}
 	for _, k := range t.kids {
-		c.writeTarget(k, names)
+		if err := c.writeTarget(k, names); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // resolveLiveness decides between a deletion and the edit it met.

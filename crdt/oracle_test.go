@@ -65,10 +65,8 @@ func replaces(a, b spot) bool {
 	switch {
 	case w.Op == OpIncrement:
 		return false
-	case plain(v.Op):
+	case plain(v.Op) || plain(w.Op):
 		return holds(v.Path, w.Path) || holds(w.Path, v.Path)
-	case plain(w.Op):
-		return holds(w.Path, v.Path)
 	default:
 		return v.Op != OpIncrement && v.Path == w.Path && bytes.Equal(v.Value, w.Value)
 	}
@@ -480,6 +478,9 @@ func checkOracle(t tb, r *Record, touches []*Touch) {
 	}
 	if got, want := viewConflicts(v), o.conflicts(); !slices.Equal(got, want) {
 		t.Fatalf("conflicts\n%s\nshould be\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if r.ConflictCount() != len(v.Conflicts) {
+		t.Fatalf("counts %d conflicts of %d", r.ConflictCount(), len(v.Conflicts))
 	}
 	if got, want := RootOf(r.Key, touches).Bytes(), o.root(); got != want {
 		t.Fatalf("root %x should be %x", got, want)

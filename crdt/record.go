@@ -92,7 +92,7 @@ type scope uint8
 const (
 	scopeLive    scope = iota // the liveness
 	scopeField                // versions at the path, and at those that hold it or that it holds
-	scopeElement              // at the path itself: additions of the same element, and plain values
+	scopeElement              // as scopeField, but of sets only additions of the same element
 )
 
 // A claim is one superseded name: the versions of the named entry that it
@@ -114,10 +114,14 @@ func (c *claim) reaches(rc *RecordChange, slot int) bool {
 		return slot == 0 && c.scope == scopeLive
 	}
 	w := &rc.Writes[slot-1]
-	if c.scope == scopeField {
-		return w.Op != OpIncrement && related(c.path, w.Path)
+	switch {
+	case w.Op == OpIncrement:
+		return false
+	case c.scope == scopeField || w.Op.isRegister():
+		return related(c.path, w.Path)
+	default:
+		return c.path == w.Path && c.elem.Equal(w.Value)
 	}
-	return c.path == w.Path && (w.Op.isRegister() || w.Op.isElement() && c.elem.Equal(w.Value))
 }
 
 // eachClaim calls f with the claims that one slot of a change makes.
@@ -171,9 +175,7 @@ func (r *Record) Apply(t *Touch, held Held) Effect {
 		}
 	}
 	m := merge{r: r, held: held, effect: &e}
-	for slot := range t.Change.slots() {
-		t.Change.eachClaim(slot, m.claim)
-	}
+	m.carry(t)
 	r.insert(s)
 	r.retire(&e)
 	return e
@@ -197,6 +199,7 @@ func (r *Record) Hold(t *Touch, held Held) Effect {
 	for _, c := range r.awaiting(t.Entry.Short()) {
 		m.conduct(c, t)
 	}
+	m.drain()
 	r.retire(&e)
 	return e
 }
@@ -250,11 +253,14 @@ func (r *Record) slotTerm(t *Touch, slot int) Sum {
 	return r.Key.term(w.Path, t.Entry, w.Op, w.Value, t.Change.Erased)
 }
 
-// A merge carries the claims of one touch through the record.
+// A merge carries the claims of touches through the record. They queue up
+// instead of recursing: nothing bounds a chain of entries that are not merged.
 type merge struct {
 	r      *Record
+	index  map[ShortID]*source // of the record's sources; nil: search them
 	held   Held
-	effect *Effect
+	effect *Effect // nil: not asked for
+	todo   []claim
 	passed map[conduit]bool
 }
 
@@ -265,14 +271,43 @@ type conduit struct {
 	slot int
 }
 
-func (m *merge) claim(c claim) {
+func (m *merge) carry(t *Touch) {
+	for slot := range t.Change.slots() {
+		t.Change.eachClaim(slot, m.push)
+	}
+	m.drain()
+}
+
+func (m *merge) push(c claim) { m.todo = append(m.todo, c) }
+
+func (m *merge) drain() {
+	for n := len(m.todo) - 1; n >= 0; n = len(m.todo) - 1 {
+		c := m.todo[n]
+		m.todo = m.todo[:n]
+		m.claim(c)
+	}
+}
+
+func (m *merge) source(name ShortID) *source {
+	if m.index != nil {
+		return m.index[name]
+	}
 	for _, s := range m.r.sources {
-		if s.Entry.Short() != c.name {
-			continue
+		if s.Entry.Short() == name {
+			return s
 		}
+	}
+	return nil
+}
+
+func (m *merge) claim(c claim) {
+	if s := m.source(c.name); s != nil {
 		for i := range s.living {
-			if s.living[i] && c.reaches(s.Change, i) {
-				s.kill(i)
+			if !s.living[i] || !c.reaches(s.Change, i) {
+				continue
+			}
+			s.kill(i)
+			if m.effect != nil {
 				m.effect.Root.Sub(m.r.slotTerm(s.Touch, i))
 			}
 		}
@@ -299,7 +334,7 @@ func (m *merge) conduct(c claim, t *Touch) {
 			m.passed = map[conduit]bool{}
 		}
 		m.passed[at] = true
-		t.Change.eachClaim(slot, m.claim)
+		t.Change.eachClaim(slot, m.push)
 	}
 }
 
@@ -319,9 +354,12 @@ func Refold(key RecordKey, touches []*Touch) *Record {
 		byName[t.Entry.Short()] = t
 	}
 	r := &Record{Key: key}
+	index := make(map[ShortID]*source, len(touches))
 	for _, t := range touches {
 		if t.Merged {
-			r.insert(newSource(t))
+			s := newSource(t)
+			index[t.Entry.Short()] = s
+			r.sources = append(r.sources, s)
 			for i := range t.Change.Writes {
 				if t.Change.Writes[i].Op == OpIncrement {
 					r.count(&t.Change.Writes[i])
@@ -330,14 +368,13 @@ func Refold(key RecordKey, touches []*Touch) *Record {
 		}
 	}
 	held := func(name ShortID) (*Touch, bool) { t, ok := byName[name]; return t, ok }
+	m := merge{r: r, index: index, held: held}
 	for _, t := range touches {
 		if t.Merged {
-			m := merge{r: r, held: held, effect: &Effect{}}
-			for slot := range t.Change.slots() {
-				t.Change.eachClaim(slot, m.claim)
-			}
+			m.carry(t)
 		}
 	}
+	slices.SortFunc(r.sources, func(a, b *source) int { return a.Ref.Compare(b.Ref) })
 	r.sources = slices.DeleteFunc(r.sources, func(s *source) bool { return s.n == 0 })
 	return r
 }

@@ -81,7 +81,9 @@ func ReadRow(key RecordKey, row []byte, load func(Ref) (*Touch, error)) (*Record
 		r.sources = append(r.sources, s)
 	}
 	for range d.count() {
-		r.counters = append(r.counters, counter{path: d.string(), sum: d.varint()})
+		c := counter{path: d.string(), sum: d.varint()}
+		d.bad = d.bad || ValidatePath(c.path) != nil
+		r.counters = append(r.counters, c)
 	}
 	for range d.count() {
 		c := claim{name: ShortID(d.take(len(ShortID{}))), scope: scope(d.byte()), path: d.string()}

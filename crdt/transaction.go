@@ -4,21 +4,37 @@ package crdt
 // or nothing.
 type Transaction struct {
 	Edits  []*Edit // of different records
-	Author string
+	Author string  // the person
 	Phone  string
 	Note   *Note
 }
 
-// A Note is a local remark that is stored together with a transaction, so that
-// repeating a request can be recognised after a crash. It is not replicated.
+// A Note is a local remark that is stored together with a transaction, so that a
+// repeated request is recognised after a crash. It is not replicated.
 type Note struct {
 	Key   [HashSize]byte
 	Value []byte
 }
 
-// A Receipt says what became of a transaction. Entry is zero if nothing had to
-// change.
+// A Receipt says what became of a transaction, once that is durable.
 type Receipt struct {
-	Entry EntryID
-	Time  Time
+	Entry    EntryID // zero if nothing had to change
+	Time     Time
+	Repeated []byte // the note of an earlier transaction with the same key; then nothing was written
 }
+
+// An EditError says that a transaction cannot be done as it was asked for. It is
+// the asker's to mend.
+type EditError struct {
+	Key RecordKey // zero if it is not about one record
+	Err error
+}
+
+func (e *EditError) Error() string {
+	if e.Key == (RecordKey{}) {
+		return e.Err.Error()
+	}
+	return e.Key.String() + ": " + e.Err.Error()
+}
+
+func (e *EditError) Unwrap() error { return e.Err }

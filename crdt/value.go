@@ -86,7 +86,7 @@ func (v Value) Kind() Kind {
 func (v Value) Equal(w Value) bool { return bytes.Equal(v, w) }
 
 // Bool is v as a boolean; v must be one.
-func (v Value) Bool() bool { return v[0] == byteTrue }
+func (v Value) Bool() bool { return v.Equal(True) }
 
 // Int is v as an integer; v must be one.
 func (v Value) Int() int64 {
@@ -127,7 +127,7 @@ func (v Value) Len() int {
 // Items calls f with each item of an array, which v must be.
 func (v Value) Items(f func(item Value)) {
 	r := reader{b: v}
-	for range int(r.want(majorArray)) {
+	for n := r.want(majorArray); n > 0 && r.err == nil; n-- {
 		f(r.skip(MaxValueDepth))
 	}
 }
@@ -136,7 +136,7 @@ func (v Value) Items(f func(item Value)) {
 // order of CompareKeys.
 func (v Value) Fields(f func(key string, value Value)) {
 	r := reader{b: v}
-	for range int(r.want(majorMap)) {
+	for n := r.want(majorMap); n > 0 && r.err == nil; n-- {
 		key := r.text()
 		f(string(key), r.skip(MaxValueDepth))
 	}

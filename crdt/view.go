@@ -40,6 +40,7 @@ type version struct {
 func (v version) write() *Write { return &v.Change.Writes[v.slot-1] }
 func (v version) value() Value  { return v.write().Value }
 func (v version) removal() bool { return v.write().Op == OpRemove }
+func (v version) isMax() bool   { return v.write().Op == OpMax }
 
 // same tells whether two versions show the same thing.
 func (v version) same(w version) bool {
@@ -58,9 +59,10 @@ type node struct {
 	elements []version // Add
 	counter  *counter
 
-	side  side
-	top   *Touch // the greatest living version that made this node present
-	shown bool   // part of the shown value
+	side   side
+	top    *Touch // the greatest living version that made this node present
+	counts bool   // a counter is here or inside
+	shown  bool   // part of the shown value
 }
 
 // A side is what a path is used as. Where devices disagree one side is shown.
@@ -128,34 +130,45 @@ func (n *node) add(v version) {
 	}
 }
 
-// decide finds for each path, from the leaves up, which side is shown: the
-// counter if there is one, else that of the greatest version.
+// decide finds for each path, from the leaves up, which side is shown: a counter
+// if there is one at the path or inside, else that of the greatest version.
 func (n *node) decide() {
 	var inside *Touch
+	tree := false
 	for _, k := range n.kids {
 		k.decide()
-		if k.side != sideNone && greater(k.top, inside) {
+		tree = tree || k.side != sideNone
+		n.counts = n.counts || k.counts
+		if greater(k.top, inside) {
 			inside = k.top
 		}
 	}
 	n.rankValues()
 	slices.SortFunc(n.elements, newest)
+	slices.SortFunc(n.removals, newest)
 	offer := func(s side, t *Touch) {
 		if n.side == sideNone || greater(t, n.top) {
 			n.side, n.top = s, t
 		}
 	}
-	if slices.ContainsFunc(n.kids, func(k *node) bool { return k.side != sideNone }) {
+	if tree {
 		offer(sideTree, inside)
 	}
 	if len(n.elements) > 0 {
 		offer(sideSet, n.elements[0].Touch)
 	}
-	if len(n.values) > 0 && !(n.side == sideTree && n.values[0].value().isEmpty()) {
-		offer(sideValue, n.values[0].Touch)
+	if len(n.values) > 0 {
+		side := sideValue
+		if tree && n.values[0].value().isEmpty() {
+			side = sideTree // an empty object says nothing against what is in it
+		}
+		offer(side, n.values[0].Touch)
 	}
-	if n.counter != nil {
-		n.side = sideCounter
+	switch {
+	case n.counter != nil:
+		n.side, n.counts = sideCounter, true
+	case n.counts:
+		n.side = sideTree
 	}
 }
 
@@ -262,9 +275,12 @@ func (n *node) value() Value {
 	}
 	var fields []Field
 	for _, k := range n.kids {
-		if k.side != sideNone {
+		if k.side == sideNone {
+			continue
+		}
+		if v := k.value(); v != nil { // nil: erased
 			keys := SplitPath(k.path)
-			fields = append(fields, Field{keys[len(keys)-1], k.value()})
+			fields = append(fields, Field{keys[len(keys)-1], v})
 		}
 	}
 	return Object(fields)

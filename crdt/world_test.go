@@ -87,9 +87,18 @@ type world struct {
 	touches []*Touch
 	past    map[EntryID][]*Touch // what the author's device held
 	edits   map[EntryID]*Edit
+	kinds   []string // of edits that are made
+	paths   []string // that are written to
+}
+
+func newWorld() *world {
+	return &world{past: map[EntryID][]*Touch{}, edits: map[EntryID]*Edit{}, kinds: testEdits, paths: testPaths}
 }
 
 var (
+	testEdits = []string{
+		"set", "set2", "tree", "remove", "replace", "patch", "max", "increment", "add", "drop", "delete", "undelete", "resolve", "nothing",
+	}
 	testPaths = []string{"p", "p/q", "p/q/s", "p/r", "t", "p-q", "u~1v"}
 	testSmall = []Value{Int(1), Int(2), Text("a"), Null, Float(0.5), True}
 	testTrees = []Value{
@@ -112,33 +121,34 @@ func drawValue(t *rapid.T) Value {
 	return rapid.SampledFrom(append(slices.Clone(testSmall), testTrees...)).Draw(t, "value")
 }
 
-func drawField(t *rapid.T, values []Value) Field {
-	return Field{rapid.SampledFrom(testPaths).Draw(t, "path"), rapid.SampledFrom(values).Draw(t, "small")}
+func (w *world) drawField(t *rapid.T, values []Value) Field {
+	return Field{rapid.SampledFrom(w.paths).Draw(t, "path"), rapid.SampledFrom(values).Draw(t, "small")}
 }
 
 func drawEdit(t *rapid.T, w *world, d *device) *Edit {
 	e := &Edit{Key: testKey}
-	switch rapid.SampledFrom([]string{
-		"set", "set", "set", "set2", "remove", "replace", "patch", "max", "increment", "add", "drop", "delete", "undelete", "resolve", "resolve", "nothing",
-	}).Draw(t, "edit") {
+	switch rapid.SampledFrom(w.kinds).Draw(t, "edit") {
 	case "set":
-		e.Set = []Field{{rapid.SampledFrom(testPaths).Draw(t, "path"), drawValue(t)}}
+		e.Set = []Field{w.drawField(t, testSmall)}
 	case "set2":
-		e.Set = []Field{{"t", drawValue(t)}, drawField(t, testSmall)}
+		e.Set = []Field{w.drawField(t, testSmall), w.drawField(t, testSmall)}
+	case "tree":
+		e.Set = []Field{w.drawField(t, testTrees)}
 	case "remove":
-		e.Remove = []string{rapid.SampledFrom(testPaths).Draw(t, "path")}
+		e.Remove = []string{rapid.SampledFrom(w.paths).Draw(t, "path")}
 	case "replace":
 		e.Replace = rapid.SampledFrom(testObjects).Draw(t, "object")
 	case "patch":
 		e.Patch = rapid.SampledFrom(testObjects).Draw(t, "object")
 	case "max":
-		e.Max = []Field{drawField(t, testSmall)}
+		e.Max = []Field{w.drawField(t, testSmall)}
 	case "increment":
-		e.Increment = []Field{drawField(t, []Value{Int(1), Int(-2), Int(5)})}
+		e.Increment = []Field{w.drawField(t, []Value{Int(1), Int(-2), Int(5)})}
 	case "add":
-		e.Add = []Field{drawField(t, testSmall)}
+		f := w.drawField(t, testSmall[:3])
+		e.Add = []Field{f, {f.Key, Int(int64(rapid.IntRange(1, 3).Draw(t, "second")))}}
 	case "drop":
-		e.Drop = []Field{drawField(t, testSmall)}
+		e.Drop = []Field{w.drawField(t, testSmall[:3])}
 	case "delete":
 		e.Delete = true
 	case "undelete":
@@ -146,7 +156,7 @@ func drawEdit(t *rapid.T, w *world, d *device) *Edit {
 	case "resolve":
 		e.Resolve = drawResolution(t, d)
 	}
-	switch rapid.SampledFrom([]string{"", "", "", "now", "old", "foreign"}).Draw(t, "seen") {
+	switch rapid.SampledFrom([]string{"", "", "", "now", "old", "foreign", "foreign"}).Draw(t, "seen") {
 	case "now":
 		s := d.rec.Seen()
 		e.Seen = &s
@@ -191,7 +201,11 @@ type step struct {
 
 // play lets devices edit and meet. after is called behind every edit.
 func play(t *rapid.T, maxSteps int, after func(*step)) *world {
-	w := &world{past: map[EntryID][]*Touch{}, edits: map[EntryID]*Edit{}}
+	w := newWorld()
+	if rapid.IntRange(0, 3).Draw(t, "few") > 0 { // histories of few things get further into each
+		w.kinds = append(rapid.SliceOfN(rapid.SampledFrom(testEdits), 2, 3).Draw(t, "edits"), "set")
+		w.paths = rapid.SliceOfN(rapid.SampledFrom(testPaths), 1, 2).Draw(t, "paths")
+	}
 	for i := range uint32(rapid.IntRange(3, 4).Draw(t, "devices")) {
 		w.devices = append(w.devices, newDevice(newWriter(2*i+1), newWriter(2*i+2)))
 	}
@@ -234,6 +248,18 @@ func (w *world) edit(t *rapid.T, d *device, e *Edit) *step {
 	d.take(touch)
 	s.touch = touch
 	return s
+}
+
+// foresight tells whether some entry names one that its device did not hold.
+func (w *world) foresight() bool {
+	for _, x := range w.touches {
+		for _, name := range x.Change.Names {
+			if !slices.ContainsFunc(w.past[x.Entry], func(p *Touch) bool { return p.Entry.Short() == name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // drawOrder puts touches into any order in which causes come first.

@@ -25,7 +25,7 @@ type badgerEngine struct {
 	db *badger.DB
 }
 
-func openBadger(dir string, key []byte, log *slog.Logger) (*badgerEngine, error) {
+func openBadger(dir string, key []byte, sync bool, log *slog.Logger) (*badgerEngine, error) {
 	o := badger.DefaultOptions(dir).
 		WithLogger(badgerLog{log}).WithMetricsEnabled(false).
 		WithMemTableSize(memTableBytes).WithNumMemtables(2).
@@ -35,7 +35,7 @@ func openBadger(dir string, key []byte, log *slog.Logger) (*badgerEngine, error)
 		WithValueThreshold(inlineMaxBytes).WithValueLogFileSize(valueLogBytes).
 		WithNumVersionsToKeep(1).WithDetectConflicts(false).
 		WithCompression(options.Snappy).WithNumGoroutines(2).
-		WithSyncWrites(true).
+		WithSyncWrites(sync).
 		WithEncryptionKey(key)
 	o.TableSizeMultiplier = 1
 	db, err := badger.Open(o)
@@ -80,7 +80,7 @@ func (e *badgerEngine) commit(puts []put) error {
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("write to database: %w", err)
+		return fmt.Errorf("%w: %w", errUnsure, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,8 +12,9 @@ import (
 // A Batch is what one commit will add. It reads its own appends. Only one may be
 // open at a time; it ends with Commit or Discard.
 type Batch struct {
-	s *Store
-	v view
+	s     *Store
+	v     view
+	ended bool
 
 	entries  []put
 	marks    []mark // of the appended entries
@@ -23,6 +25,7 @@ type Batch struct {
 	fresh    map[mark]*heldEntry // appended here, not in the database yet
 	heldNow  map[mark]string
 	records  map[crdt.RecordKey]*change
+	past     history // of the record that is being merged
 	identity *Identity
 	replays  bool   // the entries are stored already: only the view follows
 	done     []byte // of a replay: records up to this one are in the view
@@ -31,26 +34,35 @@ type Batch struct {
 // A change is one record as the batch leaves it.
 type change struct {
 	record  *crdt.Record
+	row     []byte // its key
 	was     rowHead
 	dirty   bool
 	root    crdt.Sum
 	retired []*crdt.Touch
-	revived []*crdt.Touch // after a refold: touches that live, whatever was retired before
 }
 
 // Begin opens a batch.
 func (s *Store) Begin() *Batch {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	v := view(closedView{})
+	if !errors.Is(s.broken, ErrClosed) {
+		v = s.current.use()
+	}
 	return &Batch{
-		s: s, v: s.engine.view(),
+		s: s, v: v,
 		branches: slices.Clone(s.branches), byLog: maps.Clone(s.byLog), graph: maps.Clone(s.graph),
 		fresh: map[mark]*heldEntry{}, heldNow: map[mark]string{}, records: map[crdt.RecordKey]*change{},
 	}
 }
 
-// Discard ends the batch and leaves nothing behind.
-func (b *Batch) Discard() { b.v.close() }
+// Discard ends the batch and leaves nothing behind. After Commit it does nothing.
+func (b *Batch) Discard() {
+	if !b.ended {
+		b.ended = true
+		b.v.close()
+	}
+}
 
 // Bytes is about what the batch will write.
 func (b *Batch) Bytes() int { return b.bytes }
@@ -68,14 +80,15 @@ func (b *Batch) change(key crdt.RecordKey) (*change, error) {
 	if c, ok := b.records[key]; ok {
 		return c, nil
 	}
-	head, r, err := b.s.readRow(b.v, key, b.touch)
+	row := recordKey(keyRow, key)
+	head, r, err := b.s.readRow(b.v, key, row, b.touch)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
 		r = &crdt.Record{Key: key}
 	}
-	c := &change{record: r, was: head}
+	c := &change{record: r, row: row, was: head}
 	b.records[key] = c
 	return c, nil
 }
@@ -190,20 +203,24 @@ func (b *Batch) put(p put) {
 
 // Append adds an entry whose place and id the caller has verified, and merges it.
 // The entry before it must be held (ErrGap), and so must those it depends on,
-// which the caller sees to; one that is held already is ErrHeld. Entries of kinds that this program does not know are
-// held, not merged.
+// which the caller sees to; one that is held already is ErrHeld. Entries of kinds
+// that this program does not know are held, not merged. After any other error the
+// batch can only be discarded.
 func (b *Batch) Append(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
 	n, err := b.place(at, id)
 	if err != nil {
 		return err
 	}
 	b.branches[n].head = crdt.Head{Seq: at.Seq, ID: id}
+	if at.Seq == 0 {
+		at.Log = crdt.LogID(id) // a birth is written before its log has an id
+	}
 	b.graph.Add(at, id, e.Deps)
 	stored := append(append(make([]byte, 0, crdt.HashSize+len(e.Encoded())), id[:]...), e.Encoded()...)
 	b.put(put{key: entryKey(keyEntry, n, at.Seq), value: stored})
 	where := mark{Branch: n, Seq: at.Seq}
 	b.marks = append(b.marks, where)
-	held := &heldEntry{id: id, raw: e.Encoded(), header: e}
+	held := &heldEntry{id: id, raw: stored[crdt.HashSize:], header: headerOf(e)}
 	b.fresh[where] = held
 	if !e.Known() {
 		b.hold(where, "written by a newer version of musafir: upgrade this device")
@@ -225,10 +242,7 @@ func (b *Batch) place(at crdt.Place, id crdt.EntryID) (uint32, error) {
 		return b.newBranch(branchInfo{Log: crdt.LogID(id)}), nil
 	}
 	for _, n := range b.byLog[at.Log] {
-		if b.branches[n].head.ID == at.Prev {
-			if held, err := b.holds(n, at.Seq, id); err != nil || held {
-				return 0, heldOr(err)
-			}
+		if b.branches[n].head == (crdt.Head{Seq: at.Seq - 1, ID: at.Prev}) {
 			return n, nil
 		}
 	}
@@ -236,6 +250,8 @@ func (b *Batch) place(at crdt.Place, id crdt.EntryID) (uint32, error) {
 		if held, err := b.holds(n, at.Seq, id); err != nil || held {
 			return 0, heldOr(err)
 		}
+	}
+	for _, n := range b.byLog[at.Log] {
 		if fork, err := b.holds(n, at.Seq-1, at.Prev); err != nil {
 			return 0, err
 		} else if fork {
@@ -325,41 +341,19 @@ func (b *Batch) mergeTouch(t *crdt.Touch) error {
 		c.dirty = true
 		b.bytes += 4*putOverhead + 3*len(key.Collection) + 3*len(key.ID) + 64
 	}
-	if !t.Merged {
-		return b.refold(c, t)
+	b.past = history{b: b, key: key}
+	var effect crdt.Effect
+	if t.Merged {
+		effect = c.record.Apply(t, b.past.held)
+	} else {
+		effect = c.record.Hold(t, b.past.held)
+		c.retired = append(c.retired, t)
 	}
-	history := b.history(key)
-	effect := c.record.Apply(t, history.held)
-	if history.err != nil {
-		return history.err
+	if b.past.err != nil {
+		return b.past.err
 	}
 	c.root.Add(effect.Root)
 	c.retired = append(c.retired, effect.Retired...)
-	return nil
-}
-
-// refold takes in an entry that is held and not merged, the slow way.
-func (b *Batch) refold(c *change, t *crdt.Touch) error {
-	key := t.Change.Key
-	before, err := b.Touches(key)
-	if err != nil {
-		return err
-	}
-	after := append(slices.Clone(before), t)
-	c.root.Add(crdt.RootOf(key, after))
-	c.root.Sub(crdt.RootOf(key, before))
-	c.record = crdt.Refold(key, after)
-	c.revived = c.record.Living()
-	c.retired = nil
-	living := map[crdt.Ref]bool{}
-	for _, x := range c.revived {
-		living[x.Ref] = true
-	}
-	for _, x := range after {
-		if !living[x.Ref] {
-			c.retired = append(c.retired, x)
-		}
-	}
 	return nil
 }
 
@@ -372,8 +366,6 @@ type history struct {
 	asked bool
 	err   error
 }
-
-func (b *Batch) history(key crdt.RecordKey) *history { return &history{b: b, key: key} }
 
 func (h *history) held(name crdt.ShortID) (*crdt.Touch, bool) {
 	if !h.asked {

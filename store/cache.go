@@ -33,6 +33,12 @@ func newHeldEntry(stored []byte) (*heldEntry, error) {
 	return &heldEntry{id: crdt.EntryID(stored[:crdt.HashSize]), raw: raw, header: header}, nil
 }
 
+// headerOf is an entry's header without the entry: what is cached shall not hold
+// on to more than it counts.
+func headerOf(e *crdt.Entry) *crdt.Entry {
+	return &crdt.Entry{Time: e.Time, Deps: e.Deps, Author: e.Author, Phone: e.Phone}
+}
+
 // An entryCache keeps entries read lately: neighbouring records often stand in
 // one entry.
 type entryCache struct {
@@ -106,6 +112,10 @@ func (s *Store) touch(v view, ref crdt.Ref) (*crdt.Touch, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.newTouch(e.id, e.header, ref, rc)
+}
+
+func (s *Store) newTouch(id crdt.EntryID, header *crdt.Entry, ref crdt.Ref, rc *crdt.RecordChange) (*crdt.Touch, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if int(ref.Branch) >= len(s.branches) {
@@ -113,8 +123,8 @@ func (s *Store) touch(v view, ref crdt.Ref) (*crdt.Touch, error) {
 	}
 	_, held := s.held[mark{Branch: ref.Branch, Seq: ref.Seq}]
 	return &crdt.Touch{
-		Ref: ref, Log: s.branches[ref.Branch].Log, Entry: e.id,
-		Time: e.header.Time, Author: e.header.Author, Phone: e.header.Phone,
+		Ref: ref, Log: s.branches[ref.Branch].Log, Entry: id,
+		Time: header.Time, Author: header.Author, Phone: header.Phone,
 		Merged: !held, Change: rc,
 	}, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,19 +11,24 @@ import (
 	"musafir/crdt"
 )
 
+var errEnded = errors.New("the batch was committed or discarded before")
+
 // Commit makes the batch durable and visible, or leaves nothing behind. Entries
 // and view go into one transaction where they fit; else the entries go first, and
 // the view follows in parts that open takes up again after a crash.
 func (b *Batch) Commit() error {
-	defer b.v.close()
+	if b.ended {
+		return errEnded
+	}
+	defer b.Discard()
 	if err := b.s.Broken(); err != nil {
 		return err
 	}
 	next := b.nextState()
 	records := b.dirty()
 	w := &viewWriter{b: b, state: next}
-	for _, key := range records {
-		w.add(key)
+	for _, c := range records {
+		w.add(c)
 	}
 	if len(b.entries) == 0 && len(records) == 0 {
 		return nil
@@ -33,7 +39,7 @@ func (b *Batch) Commit() error {
 	}
 	if b.fits(all) {
 		if err := b.s.engine.commit(all); err != nil {
-			return err
+			return b.s.unsure(err)
 		}
 		b.publish(w.state, w.buckets)
 		return nil
@@ -66,18 +72,16 @@ func (b *Batch) nextState() meta {
 	return m
 }
 
-// dirty lists the records that the batch changed, in order.
-func (b *Batch) dirty() []crdt.RecordKey {
-	keys := make([]crdt.RecordKey, 0, len(b.records))
-	for key, c := range b.records {
+// dirty lists the records that the batch changed, in order of their rows.
+func (b *Batch) dirty() []*change {
+	changes := make([]*change, 0, len(b.records))
+	for _, c := range b.records {
 		if c.dirty {
-			keys = append(keys, key)
+			changes = append(changes, c)
 		}
 	}
-	slices.SortFunc(keys, func(x, y crdt.RecordKey) int {
-		return bytes.Compare(recordKey(keyRow, x), recordKey(keyRow, y))
-	})
-	return keys
+	slices.SortFunc(changes, func(x, y *change) int { return bytes.Compare(x.row, y.row) })
+	return changes
 }
 
 // A viewWriter collects the view's part of a commit.
@@ -86,25 +90,22 @@ type viewWriter struct {
 	state   meta
 	puts    []put
 	buckets map[int]crdt.Sum // their differences
+	before  map[int]crdt.Sum // the differences of parts that went before
 }
 
 // add writes one record's row and what goes with it.
-func (w *viewWriter) add(key crdt.RecordKey) {
-	c := w.b.records[key]
+func (w *viewWriter) add(c *change) {
+	key := c.record.Key
 	head := headOf(c.record)
 	w.state.Position++
 	head.position = w.state.Position
-	row := recordKey(keyRow, key)
-	w.put(row, appendRow(head, c.record))
-	w.put(feedKey(head.position), row[1:])
+	w.put(c.row, appendRow(head, c.record))
+	w.put(feedKey(head.position), c.row[1:])
 	if head.conflicts > 0 && c.was.conflicts == 0 {
 		w.put(recordKey(keyConflict, key), nil)
 	}
 	for _, t := range c.retired {
 		w.put(retiredKey(key, t.Ref), retiredValue(t))
-	}
-	for _, t := range c.revived {
-		w.puts = append(w.puts, put{key: retiredKey(key, t.Ref), del: true})
 	}
 	if !key.Internal() {
 		w.state.Records += count(head.live()) - count(c.was.live())
@@ -114,9 +115,7 @@ func (w *viewWriter) add(key crdt.RecordKey) {
 		if w.buckets == nil {
 			w.buckets = map[int]crdt.Sum{}
 		}
-		sum := w.buckets[key.Bucket()]
-		sum.Add(c.root)
-		w.buckets[key.Bucket()] = sum
+		addTo(w.buckets, key.Bucket(), c.root)
 	}
 }
 
@@ -142,53 +141,60 @@ func (w *viewWriter) finish(first []put) []put {
 	for n, diff := range w.buckets {
 		sum := w.b.s.buckets[n]
 		sum.Add(diff)
+		sum.Add(w.before[n])
 		value := sum.Bytes()
 		puts = append(puts, put{key: bucketKey(n), value: value[:]})
 	}
 	return append(puts, put{key: []byte{keyMeta}, value: encode(w.state)})
 }
 
+func addTo(sums map[int]crdt.Sum, bucket int, diff crdt.Sum) {
+	sum := sums[bucket]
+	sum.Add(diff)
+	sums[bucket] = sum
+}
+
+// unsure looks whether a failed write left it open what the database holds.
+func (s *Store) unsure(err error) error {
+	if errors.Is(err, errUnsure) {
+		return s.fail(err)
+	}
+	return err
+}
+
 // publish makes a commit visible to readers.
 func (b *Batch) publish(m meta, buckets map[int]crdt.Sum) {
 	s := b.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.meta = m
-	s.branches, s.byLog, s.graph = b.branches, b.byLog, b.graph
-	maps.Copy(s.held, b.heldNow)
-	for n, diff := range buckets {
-		s.buckets[n].Add(diff)
-		s.root.Add(diff)
-	}
-	if b.identity != nil {
-		s.identity = *b.identity
-	}
+	s.refresh(func() {
+		s.meta = m
+		s.branches, s.byLog, s.graph = b.branches, b.byLog, b.graph
+		maps.Copy(s.held, b.heldNow)
+		for n, diff := range buckets {
+			s.buckets[n].Add(diff)
+			s.root.Add(diff)
+		}
+		if b.identity != nil {
+			s.identity = *b.identity
+		}
+		close(s.changed)
+		s.changed = make(chan struct{})
+	})
 	for at, e := range b.fresh {
 		s.cache.add(at, e)
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
 }
 
-// commitParts commits what is too large for one transaction. Once the entries are
-// stored the batch is a fact; if the view then fails to follow, only opening the
-// store again helps.
-func (b *Batch) commitParts(records []crdt.RecordKey) error {
-	b.s.parts.Lock()
-	defer b.s.parts.Unlock()
+// commitParts commits what is too large for one transaction; readers see it when
+// all of it is there. Once the entries are stored the batch is a fact; if the view
+// then fails to follow, only opening the store again helps.
+func (b *Batch) commitParts(records []*change) error {
 	state := b.nextState()
-	if !b.replays {
-		state.Lag = b.lagBehind()
-		if err := b.commitEntries(state); err != nil {
-			return err
-		}
-		b.publish(state, nil)
+	state.Lag = b.lagBehind()
+	if err := b.commitEntries(state); err != nil {
+		return b.s.unsure(err)
 	}
-	if err := b.commitView(records); err != nil {
-		b.s.mu.Lock()
-		b.s.broken = fmt.Errorf("the view did not follow the entries, restart musafir: %w", err)
-		b.s.mu.Unlock()
-		return b.s.broken
+	if err := b.commitView(state, records); err != nil {
+		return b.s.fail(fmt.Errorf("the view did not follow the entries, restart musafir: %w", err))
 	}
 	return nil
 }
@@ -221,37 +227,76 @@ func (b *Batch) commitEntries(state meta) error {
 }
 
 // commitView lets the view follow in as many parts as it takes.
-func (b *Batch) commitView(records []crdt.RecordKey) error {
-	bytesMax, putsMax := b.s.engine.limits()
+func (b *Batch) commitView(state meta, records []*change) error {
+	sums := map[int]crdt.Sum{}
 	for len(records) > 0 {
-		w := &viewWriter{b: b, state: b.s.meta}
-		n, size := 0, 0
-		for n < len(records) {
-			before := len(w.puts)
-			w.add(records[n])
-			n++
-			size += sizeOf(w.puts[before:])
-			// Room for one record more, with its bucket, and the metadata.
-			if size+len(w.buckets)*(crdt.HashSize+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
-				break
-			}
+		if err := b.commitRetired(records[0]); err != nil {
+			return err
 		}
-		w.state.Lag = b.lagAfter(records[n-1], n == len(records))
+		w := &viewWriter{b: b, state: state, before: sums}
+		n := w.fill(records)
+		w.state.Lag = b.lagAfter(state.Lag, records[n-1].row, n == len(records))
 		if err := b.s.engine.commit(w.finish(nil)); err != nil {
 			return err
 		}
-		b.publish(w.state, w.buckets)
-		records = records[n:]
+		state, records = w.state, records[n:]
+		for n, diff := range w.buckets {
+			addTo(sums, n, diff)
+		}
+	}
+	b.publish(state, sums)
+	return nil
+}
+
+// fill adds as many of the records as a part takes, at least one.
+func (w *viewWriter) fill(records []*change) (n int) {
+	bytesMax, putsMax := w.b.s.engine.limits()
+	size := 0
+	for n < len(records) {
+		if n > 0 && records[n].retiredSize() > bytesMax/8 {
+			break
+		}
+		before := len(w.puts)
+		w.add(records[n])
+		n++
+		size += sizeOf(w.puts[before:])
+		// Room for one record more, with its bucket, and the metadata.
+		if size+len(w.buckets)*(crdt.HashSize+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
+			break
+		}
+	}
+	return n
+}
+
+// commitRetired writes what a record's entries replaced, if that alone is much,
+// ahead of the record. Doing so twice, or too early, is no harm: a touch that
+// stands in the row as well counts once.
+func (b *Batch) commitRetired(c *change) error {
+	bytesMax, _ := b.s.engine.limits()
+	for c.retiredSize() > bytesMax/8 {
+		n := max(1, len(c.retired)*(bytesMax/8)/c.retiredSize())
+		puts := make([]put, n)
+		for i, t := range c.retired[:n] {
+			puts[i] = put{key: retiredKey(c.record.Key, t.Ref), value: retiredValue(t)}
+		}
+		if err := b.s.engine.commit(puts); err != nil {
+			return err
+		}
+		c.retired = c.retired[n:]
 	}
 	return nil
 }
 
+func (c *change) retiredSize() int {
+	return len(c.retired) * (len(c.row) + 1 + refBytes + putOverhead)
+}
+
 // lagAfter is what is still behind once the view has followed up to a record.
-func (b *Batch) lagAfter(key crdt.RecordKey, last bool) *lag {
-	l := *b.s.meta.Lag
-	if !last {
-		l.Done = recordKey(keyRow, key)
-		return &l
+func (b *Batch) lagAfter(l *lag, row []byte, last bool) *lag {
+	if last {
+		return b.lagBeyond(l)
 	}
-	return b.s.lagBeyond(&l)
+	next := *l
+	next.Done = row
+	return &next
 }

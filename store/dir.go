@@ -52,20 +52,19 @@ func CreateDir(path string, o Options) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	format, err := readFormat(path)
+	err := readFormat(path)
 	if errors.Is(err, ErrNoCamp) {
 		err = createKeys(path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	_ = format
 	return openDir(path, o)
 }
 
 // OpenDir opens a device's directory. ErrNoCamp: there is none.
 func OpenDir(path string, o Options) (*Dir, error) {
-	if _, err := readFormat(path); err != nil {
+	if err := readFormat(path); err != nil {
 		return nil, err
 	}
 	d, err := openDir(path, o)
@@ -79,36 +78,57 @@ func OpenDir(path string, o Options) (*Dir, error) {
 }
 
 // readFormat refuses a directory that this program cannot read.
-func readFormat(path string) (int, error) {
+func readFormat(path string) error {
 	b, err := os.ReadFile(filepath.Join(path, formatName))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(path, dbName)); err == nil {
-			return 0, fmt.Errorf("%s has a database but no file %q: put it back from a copy (its text is \"musafir %d\")", path, formatName, FormatVersion)
+			return fmt.Errorf("%s has a database but no file %q: put it back from a copy (its text is \"musafir %d\")", path, formatName, FormatVersion)
 		}
-		return 0, ErrNoCamp
+		return ErrNoCamp
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read data directory: %w", err)
+		return fmt.Errorf("read data directory: %w", err)
 	}
 	name, number, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	n, err := strconv.Atoi(number)
 	if name != "musafir" || err != nil {
-		return 0, fmt.Errorf("%s is damaged: it should read \"musafir %d\"", filepath.Join(path, formatName), FormatVersion)
+		return fmt.Errorf("%s is damaged: it should read \"musafir %d\"", filepath.Join(path, formatName), FormatVersion)
 	}
 	if n > FormatVersion {
-		return n, fmt.Errorf("%w: it has format %d, this program reads up to %d; install the version of musafir that wrote it, or a later one", ErrNewerFormat, n, FormatVersion)
+		return fmt.Errorf("%w: it has format %d, this program reads up to %d; install the version of musafir that wrote it, or a later one", ErrNewerFormat, n, FormatVersion)
 	}
 	if n < FormatVersion {
-		return n, fmt.Errorf("%s has format %d of a trial version, which this program no longer reads", path, n)
+		return fmt.Errorf("%s has format %d of a trial version, which this program no longer reads", path, n)
 	}
-	return n, nil
+	return nil
 }
 
-// createKeys draws the data key and the device key. The file that says which
-// format the directory has comes last: without it nothing was begun.
+// createKeys draws the data key and the device key, unless they are there. The
+// file that says which format the directory has comes last: without it nothing was
+// begun.
 func createKeys(path string) error {
-	dataKey := make([]byte, keyBytes)
-	rand.Read(dataKey) // never fails
+	dataKey, err := readKeyFile(path, dataKeyName, keyBytes)
+	if err != nil {
+		dataKey = make([]byte, keyBytes)
+		rand.Read(dataKey) // never fails
+		if err := writeKeyFile(path, dataKeyName, dataKey); err != nil {
+			return err
+		}
+	}
+	if sealed, err := readKeyFile(path, deviceName, sealedDeviceBytes); err != nil || !fits(sealed, dataKey) {
+		if err := createDeviceKey(path, dataKey); err != nil {
+			return err
+		}
+	}
+	return writeFileSynced(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
+}
+
+func fits(sealed, dataKey []byte) bool {
+	_, err := openDeviceKey(sealed, dataKey)
+	return err == nil
+}
+
+func createDeviceKey(path string, dataKey []byte) error {
 	_, device, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return fmt.Errorf("make device key: %w", err)
@@ -117,13 +137,7 @@ func createKeys(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeKeyFile(path, dataKeyName, dataKey); err != nil {
-		return err
-	}
-	if err := writeKeyFile(path, deviceName, sealed); err != nil {
-		return err
-	}
-	return writeFileSynced(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
+	return writeKeyFile(path, deviceName, sealed)
 }
 
 func openDir(path string, o Options) (*Dir, error) {
@@ -153,7 +167,7 @@ func openDir(path string, o Options) (*Dir, error) {
 	if err := space.beforeOpen(); err != nil {
 		return nil, err
 	}
-	engine, err := openBadger(db, dataKey, o.Log)
+	engine, err := openBadger(db, dataKey, true, o.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,15 +1,20 @@
 package store
 
+import "errors"
+
 // An engine is an ordered map of bytes that commits atomically and durably.
 type engine interface {
 	// view is a snapshot; it must be closed.
 	view() view
-	// commit writes all or nothing, and returns once it is synced.
+	// commit writes all or nothing, and returns once it is synced. After an
+	// errUnsure nobody knows which of the two it was.
 	commit(puts []put) error
 	// limits is what one commit may hold.
 	limits() (bytes, puts int)
 	close() error
 }
+
+var errUnsure = errors.New("the database failed in the middle of a write, restart musafir")
 
 // A put sets a key, or deletes it.
 type put struct {

@@ -40,7 +40,8 @@ func writeKeyFile(dir, name string, key []byte) error {
 }
 
 // readKeyFile reads a key file, or its copy where it is damaged or gone, and
-// mends whichever of the two is.
+// mends whichever of the two is; if that fails, as on a full disk, the next start
+// tries again.
 func readKeyFile(dir, name string, size int) ([]byte, error) {
 	key, err := parseKeyFile(filepath.Join(dir, name), name, size)
 	second, errCopy := parseKeyFile(filepath.Join(dir, name+copySuffix), name, size)
@@ -50,9 +51,11 @@ func readKeyFile(dir, name string, size int) ([]byte, error) {
 	case err == nil && errCopy == nil:
 		return key, nil
 	case err == nil:
-		return key, writeKeyFile(dir, name, key)
+		_ = writeKeyFile(dir, name, key)
+		return key, nil
 	case errCopy == nil:
-		return second, writeKeyFile(dir, name, second)
+		_ = writeKeyFile(dir, name, second)
+		return second, nil
 	}
 	return nil, fmt.Errorf("%w; its copy %s does not help either: put the file back from a backup, or move the directory aside and join the camp anew", err, name+copySuffix)
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -15,10 +17,14 @@ var ErrCrashed = errors.New("the store has crashed")
 // A Memory is an engine for tests: it keeps in memory what a disk would hold.
 // Crash loses what was not synced; Fault makes commits fail.
 type Memory struct {
-	// Fault, if set, is called for each commit before it is written and again
-	// before it is synced. An error fails the commit, which then leaves nothing
-	// behind.
+	// Fault, if set, is called for each commit: before it is written ("write"),
+	// before it is synced ("sync"), and before it is acknowledged
+	// ("acknowledge"). An error fails the commit, which leaves nothing behind,
+	// but for the last: there it is on disk and only a new start can tell.
 	Fault func(step string) error
+
+	// What one commit may hold; 0: what Badger takes.
+	MaxBytes, MaxPuts int
 
 	mu      sync.Mutex
 	synced  *btree.BTreeG[pair]
@@ -40,10 +46,12 @@ func (m *Memory) Crash() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.crashed = true
-	return &Memory{synced: m.synced.Clone()}
+	return &Memory{synced: m.synced.Clone(), MaxBytes: m.MaxBytes, MaxPuts: m.MaxPuts}
 }
 
-func (m *Memory) limits() (bytes, puts int) { return 1 << 20, 12_000 }
+func (m *Memory) limits() (bytes, puts int) {
+	return cmp.Or(m.MaxBytes, 1<<20), cmp.Or(m.MaxPuts, 12_000)
+}
 
 func (m *Memory) fault(step string) error {
 	if m.Fault == nil {
@@ -53,13 +61,33 @@ func (m *Memory) fault(step string) error {
 }
 
 func (m *Memory) commit(puts []put) error {
+	if bytesMax, putsMax := m.limits(); sizeOf(puts) > bytesMax || len(puts) > putsMax {
+		return fmt.Errorf("%d puts of %d bytes are too many for one commit", len(puts), sizeOf(puts))
+	}
 	if err := m.fault("write"); err != nil {
 		return err
 	}
+	next, err := m.write(puts)
+	if err != nil {
+		return err
+	}
+	if err := m.fault("sync"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.synced = next
+	m.mu.Unlock()
+	if err := m.fault("acknowledge"); err != nil {
+		return fmt.Errorf("%w: %w", errUnsure, err)
+	}
+	return nil
+}
+
+func (m *Memory) write(puts []put) (*btree.BTreeG[pair], error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.crashed {
-		return ErrCrashed
+		return nil, ErrCrashed
 	}
 	next := m.synced.Clone()
 	for _, p := range puts {
@@ -69,11 +97,7 @@ func (m *Memory) commit(puts []put) error {
 			next.ReplaceOrInsert(pair{slices.Clone(p.key), slices.Clone(p.value)})
 		}
 	}
-	if err := m.fault("sync"); err != nil {
-		return err
-	}
-	m.synced = next
-	return nil
+	return next, nil
 }
 
 func (m *Memory) close() error { return nil }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	"musafir/crdt"
 )
@@ -15,7 +16,7 @@ func (s *Store) Record(key crdt.RecordKey) (*crdt.Record, error) {
 		return nil, err
 	}
 	defer v.close()
-	head, r, err := s.readRow(v, key, s.loader(v))
+	head, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
 	if err != nil || !head.exists {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (s *Store) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 		return nil, err
 	}
 	defer v.close()
-	_, r, err := s.readRow(v, key, s.loader(v))
+	_, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (s *Store) Conflicted(after crdt.RecordKey, visit func(*crdt.Record) (bool,
 		if err != nil || key.Internal() {
 			return err == nil, err
 		}
-		head, r, err := s.readRow(v, key, s.loader(v))
+		head, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
 		if err != nil || head.conflicts == 0 {
 			return err == nil, err
 		}
@@ -128,12 +129,15 @@ func (s *Store) Changes(since uint64, visit func(position uint64, r *crdt.Record
 		return err
 	}
 	defer v.close()
+	if since == math.MaxUint64 {
+		return nil
+	}
 	return v.scan([]byte{keyFeed}, feedKey(since+1), true, func(k, value []byte) (bool, error) {
 		key, err := readRecordKey(value)
 		if err != nil || key.Internal() {
 			return err == nil, err
 		}
-		head, r, err := s.readRow(v, key, s.loader(v))
+		head, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
 		if err != nil || r == nil || !bytes.Equal(feedKey(head.position), k) {
 			return err == nil, err
 		}
@@ -168,13 +172,15 @@ func (s *Store) Birth(log crdt.LogID) (*crdt.Birth, error) {
 		return nil, err
 	}
 	defer v.close()
-	s.mu.RLock()
-	branches := s.byLog[log]
-	s.mu.RUnlock()
+	return v.birth(log)
+}
+
+func (v *snapshot) birth(log crdt.LogID) (*crdt.Birth, error) {
+	branches := v.byLog[log]
 	if len(branches) == 0 {
 		return nil, fmt.Errorf("log %s: %w", log, ErrGap)
 	}
-	e, err := s.entry(v, branches[0], 0)
+	e, err := v.s.entry(v, branches[0], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -193,17 +199,13 @@ func (s *Store) Unsealed(log crdt.LogID) (head crdt.Head, entries, size int, err
 		return head, 0, 0, err
 	}
 	defer v.close()
-	s.mu.RLock()
-	branches := s.byLog[log]
-	s.mu.RUnlock()
+	branches := v.byLog[log]
 	if len(branches) == 0 {
 		return head, 0, 0, fmt.Errorf("log %s: %w", log, ErrGap)
 	}
 	n := branches[len(branches)-1]
-	s.mu.RLock()
-	head = s.branches[n].head
-	from := s.branches[n].From
-	s.mu.RUnlock()
+	head = v.branches[n].head
+	from := v.branches[n].From
 	key, _, ok, err := v.last(branchKey(keySeal, n))
 	if err != nil {
 		return head, 0, 0, err
@@ -216,7 +218,7 @@ func (s *Store) Unsealed(log crdt.LogID) (head crdt.Head, entries, size int, err
 	}
 	err = v.scan(branchKey(keyEntry, n), entryKey(keyEntry, n, from), true, func(_, value []byte) (bool, error) {
 		entries++
-		size += len(value)
+		size += len(value) - crdt.HashSize
 		return true, nil
 	})
 	return head, entries, size, err

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/rand"
+	"fmt"
 	"slices"
 
 	"musafir/crdt"
@@ -43,8 +45,7 @@ func (s *Store) catchUpPart() error {
 			break
 		}
 	}
-	s.meta.Lag = &l
-	return b.commitReplay()
+	return b.commitReplay(&l)
 }
 
 // replay merges stored entries from a mark up to a sequence, or, unless all are
@@ -73,16 +74,14 @@ func (b *Batch) replay(from mark, to uint64, all bool) (uint64, error) {
 	return to + 1, nil
 }
 
-func (b *Batch) commitReplay() error {
-	defer b.v.close()
-	b.s.parts.Lock()
-	defer b.s.parts.Unlock()
-	records := b.dirty()
-	if len(records) > 0 {
-		return b.commitView(records)
-	}
+func (b *Batch) commitReplay(l *lag) error {
+	defer b.Discard()
 	state := b.nextState()
-	state.Lag = b.s.lagBeyond(state.Lag)
+	state.Lag = l
+	if records := b.dirty(); len(records) > 0 {
+		return b.commitView(state, records)
+	}
+	state.Lag = b.lagBeyond(l)
 	if err := b.s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(state)}}); err != nil {
 		return err
 	}
@@ -92,13 +91,13 @@ func (b *Batch) commitReplay() error {
 
 // lagBeyond is what is left of a lag once the part under way is done, nil if
 // nothing is.
-func (s *Store) lagBeyond(l *lag) *lag {
+func (b *Batch) lagBeyond(l *lag) *lag {
 	next := &lag{}
 	for _, from := range l.From {
 		if i := slices.IndexFunc(l.To, func(m mark) bool { return m.Branch == from.Branch }); i >= 0 {
 			from.Seq = l.To[i].Seq + 1
 		}
-		if from.Seq <= s.branches[from.Branch].head.Seq {
+		if from.Seq <= b.branches[from.Branch].head.Seq {
 			next.From = append(next.From, from)
 		}
 	}
@@ -108,23 +107,32 @@ func (s *Store) lagBeyond(l *lag) *lag {
 	return next
 }
 
-// Rebuild throws the merged view away and makes it again from the entries.
-// Nobody may use the store meanwhile.
+// Rebuild throws the merged view away and makes it again from the entries. It is
+// the writer's to call; readers should be told to wait.
 func (s *Store) Rebuild() error {
-	if err := s.dropView(); err != nil {
+	if err := s.Broken(); err != nil {
 		return err
 	}
-	return s.catchUp()
+	if err := s.dropView(); err != nil {
+		return s.unsure(err)
+	}
+	err := s.finishDrop()
+	if err == nil {
+		s.refresh(func() {})
+		err = s.catchUp()
+	}
+	if err != nil {
+		return s.fail(fmt.Errorf("the view was not made again, restart musafir: %w", err))
+	}
+	return nil
 }
 
 // dropView notes first that the view lacks everything, so that a crash in the
 // middle ends with a rebuild too.
 func (s *Store) dropView() error {
-	s.parts.Lock()
-	defer s.parts.Unlock()
 	m := s.meta
 	m.Records, m.Conflicts, m.Position = 0, 0, 0
-	m.Feed[0]++ // cursors of the old feed are foreign now
+	rand.Read(m.Feed[:]) // cursors of the old feed are foreign now
 	m.Lag = &lag{}
 	for n, b := range s.branches {
 		m.Lag.From = append(m.Lag.From, mark{Branch: uint32(n), Seq: b.From})
@@ -134,18 +142,18 @@ func (s *Store) dropView() error {
 		return err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.meta = m
 	s.buckets = new([crdt.RootBuckets]crdt.Sum)
 	s.root = crdt.Sum{}
-	s.mu.Unlock()
-	return s.finishDrop()
+	return nil
 }
 
 // finishDrop deletes the view's keys, in as many commits as it takes.
 func (s *Store) finishDrop() error {
 	for _, letter := range viewKeys {
 		for {
-			puts, err := s.someKeys(letter, 10_000)
+			puts, err := s.someKeys(letter)
 			if err != nil {
 				return err
 			}
@@ -163,17 +171,21 @@ func (s *Store) finishDrop() error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.meta = m
+	s.mu.Unlock()
 	return nil
 }
 
-func (s *Store) someKeys(letter byte, limit int) (puts []put, err error) {
+// someKeys are the deletions of as many keys as half a commit takes.
+func (s *Store) someKeys(letter byte) (puts []put, err error) {
+	bytesMax, putsMax := s.engine.limits()
+	size := 0
 	v := s.engine.view()
 	defer v.close()
 	err = v.scan([]byte{letter}, nil, false, func(k, _ []byte) (bool, error) {
 		puts = append(puts, put{key: slices.Clone(k), del: true})
-		return len(puts) < limit, nil
+		size += puts[len(puts)-1].size()
+		return size < bytesMax/2 && len(puts) < putsMax/2, nil
 	})
 	return puts, err
 }

@@ -24,6 +24,10 @@ const (
 func (h rowHead) live() bool { return h.exists && !h.deleted }
 
 func appendRow(h rowHead, r *crdt.Record) []byte {
+	return r.AppendRow(appendRowHead(make([]byte, 0, 32), h))
+}
+
+func appendRowHead(b []byte, h rowHead) []byte {
 	flags := byte(0)
 	if h.exists {
 		flags |= rowExists
@@ -31,10 +35,8 @@ func appendRow(h rowHead, r *crdt.Record) []byte {
 	if h.deleted {
 		flags |= rowDeleted
 	}
-	b := append(make([]byte, 0, 32), flags)
-	b = binary.AppendUvarint(b, uint64(h.conflicts))
-	b = binary.AppendUvarint(b, h.position)
-	return r.AppendRow(b)
+	b = binary.AppendUvarint(append(b, flags), uint64(h.conflicts))
+	return binary.AppendUvarint(b, h.position)
 }
 
 func readRowHead(row []byte) (rowHead, []byte, error) {
@@ -66,9 +68,10 @@ func headOf(r *crdt.Record) rowHead {
 	return h
 }
 
-// readRow reads a record's row. The record is nil if there is no row.
-func (s *Store) readRow(v view, key crdt.RecordKey, load func(crdt.Ref) (*crdt.Touch, error)) (rowHead, *crdt.Record, error) {
-	row, ok, err := v.get(recordKey(keyRow, key))
+// readRow reads the row of a record, which stands at a key of the database. The
+// record is nil if there is no row.
+func (s *Store) readRow(v view, key crdt.RecordKey, at []byte, load func(crdt.Ref) (*crdt.Touch, error)) (rowHead, *crdt.Record, error) {
+	row, ok, err := v.get(at)
 	if err != nil || !ok {
 		return rowHead{}, nil, err
 	}

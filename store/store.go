@@ -17,11 +17,9 @@ type Store struct {
 	space  func(bytes int) error // refuses a write that the disk has no room for
 	cache  *entryCache
 
-	// Held while the view takes several commits to follow the entries: nobody
-	// may look at it then.
-	parts sync.RWMutex
-
-	mu       sync.RWMutex // guards what follows; changed by the writer only
+	readers  sync.WaitGroup // snapshots that are open
+	mu       sync.RWMutex   // guards what follows; changed by the writer only
+	current  *sharedView    // what readers see, at the entry boundary that the rest tells of
 	identity Identity
 	meta     meta
 	branches []branch
@@ -31,7 +29,7 @@ type Store struct {
 	buckets  *[crdt.RootBuckets]crdt.Sum
 	root     crdt.Sum
 	broken   error         // the database failed in the middle: only a restart helps
-	changed  chan struct{} // closed at the next commit
+	changed  chan struct{} // closed at the next commit, and when the store is
 }
 
 type branch struct {
@@ -69,15 +67,40 @@ func open(e engine, space func(int) error, cacheBytes int) (*Store, error) {
 		}
 		s.buckets, s.root = new([crdt.RootBuckets]crdt.Sum), crdt.Sum{}
 	}
-	return s, s.catchUp()
+	s.current = share(s.engine.view())
+	if err := s.catchUp(); err != nil {
+		s.current.close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// Close ends the store's use of the database.
+// Close waits for readers to end, then ends the store's use of the database.
 func (s *Store) Close() error {
 	s.mu.Lock()
+	if errors.Is(s.broken, ErrClosed) {
+		s.mu.Unlock()
+		return nil
+	}
 	s.broken = ErrClosed
+	close(s.changed)
 	s.mu.Unlock()
+	s.readers.Wait()
+	s.current.close()
 	return s.engine.close()
+}
+
+// fail makes the store refuse everything but reading: what the database holds is
+// no longer known for sure, or no longer consistent.
+func (s *Store) fail(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = err
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	return err
 }
 
 func (s *Store) load() error {
@@ -174,23 +197,11 @@ func (s *Store) Frontier() crdt.Frontier {
 	defer s.mu.RUnlock()
 	f := make(crdt.Frontier, len(s.byLog))
 	for log, branches := range s.byLog {
-		for _, n := range branches {
-			if !s.forkedAtHead(n) {
-				f[log] = append(f[log], s.branches[n].head)
-			}
+		for _, n := range branches { // what follows a head goes on its branch, so each has one
+			f[log] = append(f[log], s.branches[n].head)
 		}
 	}
 	return f
-}
-
-// forkedAtHead tells whether another branch goes on from this one's head.
-func (s *Store) forkedAtHead(n uint32) bool {
-	for _, m := range s.byLog[s.branches[n].Log] {
-		if m != n && s.branches[m].Parent == n && s.branches[m].From == s.branches[n].head.Seq+1 {
-			return true
-		}
-	}
-	return false
 }
 
 // Graph lists the heads of the entry graph.
@@ -205,16 +216,4 @@ func (s *Store) Broken() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.broken
-}
-
-// snapshot is a view at an entry boundary.
-func (s *Store) snapshot() (view, error) {
-	s.parts.RLock()
-	defer s.parts.RUnlock()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if errors.Is(s.broken, ErrClosed) {
-		return nil, ErrClosed
-	}
-	return s.engine.view(), nil
 }

@@ -11,6 +11,9 @@ const sweepKeys = 2000 // looked at in one step
 // some at a time; writing only adds them. It is the writer's to call, when it has
 // nothing else to do. It says where to go on, nil at the end.
 func (s *Store) Sweep(from []byte) (next []byte, err error) {
+	if err := s.Broken(); err != nil {
+		return nil, err
+	}
 	if from == nil {
 		from = []byte{keyFeed}
 	}
@@ -45,7 +48,11 @@ func (s *Store) Sweep(from []byte) (next []byte, err error) {
 	if err := s.space(sizeOf(stale)); err != nil {
 		return nil, err
 	}
-	return next, s.engine.commit(stale)
+	if err := s.engine.commit(stale); err != nil {
+		return nil, s.unsure(err)
+	}
+	s.refresh(func() {})
+	return next, nil
 }
 
 func (s *Store) indexHolds(v view, letter byte, k, value []byte) (bool, error) {

@@ -3,8 +3,9 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"slices"
+	"strings"
 
 	"musafir/crdt"
 )
@@ -32,27 +33,22 @@ func (s *Store) Verify(ctx context.Context, progress func(share float64)) (*Repo
 		return nil, err
 	}
 	defer v.close()
-	c := &checker{s: s, v: v, ctx: ctx, report: &Report{}, progress: progress}
-	s.mu.RLock()
-	c.branches = slices.Clone(s.branches)
-	c.camp = s.identity.Camp
-	c.records = s.meta.Position
-	s.mu.RUnlock()
+	c := &checker{snapshot: v, ctx: ctx, report: &Report{}, progress: progress}
 	return c.report, c.run()
 }
 
 type checker struct {
-	s        *Store
-	v        view
+	*snapshot
 	ctx      context.Context
 	report   *Report
 	progress func(float64)
-	branches []branch
-	camp     crdt.CampID
-	records  uint64 // at most so many rows
 	steps    float64
 	done     float64
-	root     crdt.Sum
+
+	sums               [crdt.RootBuckets]crdt.Sum
+	records, conflicts uint64            // as counted in ordinary collections
+	feed               map[uint64][]byte // of one pass: which record has which position
+	conflicted         map[string]bool   // of one pass: the keys that the index of conflicts lacks
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -62,7 +58,7 @@ func (c *checker) problem(format string, args ...any) {
 }
 
 func (c *checker) run() error {
-	passes := int(c.records/recordsPerPass) + 1
+	passes := int(c.meta.Position/recordsPerPass) + 1
 	c.steps = float64(passes + 1)
 	for n := range c.branches {
 		if err := c.chain(uint32(n)); err != nil {
@@ -77,7 +73,17 @@ func (c *checker) run() error {
 		}
 		c.step()
 	}
+	c.counts()
 	return c.buckets()
+}
+
+func (c *checker) counts() {
+	if c.report.Entries != c.meta.Entries {
+		c.problem("%d entries were stored, %d are there", c.meta.Entries, c.report.Entries)
+	}
+	if c.records != c.meta.Records || c.conflicts != c.meta.Conflicts {
+		c.problem("the counts of records or of conflicts are wrong")
+	}
 }
 
 func (c *checker) step() {
@@ -91,40 +97,36 @@ func (c *checker) step() {
 func (c *checker) chain(n uint32) error {
 	b := c.branches[n]
 	at := crdt.Place{Log: b.Log, Seq: b.From}
-	var device []byte
 	if b.From > 0 {
-		prev, err := c.s.entry(c.v, b.Parent, b.From-1)
+		prev, err := c.s.entry(c, b.Parent, b.From-1)
 		if err != nil {
 			c.problem("log %s: the entry before its branch at %d is missing", b.Log, b.From)
 			return nil
 		}
 		at.Prev = prev.id
 	}
-	if birth, err := c.s.Birth(b.Log); err == nil {
-		device = birth.Device
-	} else {
-		c.problem("log %s: %v", b.Log, err)
-	}
-	next := b.From
-	err := c.v.scan(branchKey(keyEntry, n), nil, true, func(k, value []byte) (bool, error) {
+	err := c.scan(branchKey(keyEntry, n), nil, true, func(k, value []byte) (bool, error) {
 		_, seq, err := readEntryKey(k)
 		if err != nil {
 			return false, err
 		}
-		if seq != next {
-			c.problem("log %s: entries %d to %d are missing", b.Log, next, seq-1)
+		if seq != at.Seq {
+			c.problem("log %s: entries %d to %d are missing", b.Log, at.Seq, seq-1)
 			at.Prev = crdt.EntryID{}
 		}
-		next = seq + 1
 		at.Seq = seq
 		at.Prev = c.entry(at, value)
+		at.Seq++
 		c.report.Entries++
 		return true, c.ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
-	return c.seals(n, b.Log, device)
+	if head := b.head.Seq; at.Seq <= head {
+		c.problem("log %s: entries %d to %d are missing", b.Log, at.Seq, head)
+	}
+	return c.seals(n, b.Log)
 }
 
 // entry checks one entry and returns its id.
@@ -139,24 +141,32 @@ func (c *checker) entry(at crdt.Place, value []byte) crdt.EntryID {
 		c.problem("log %s: entry %d is damaged: %v", at.Log, at.Seq, err)
 		return id
 	}
-	place := at
+	log := at.Log
 	if at.Seq == 0 {
-		place.Log = crdt.LogID{} // a birth does not know the log it begins
+		at.Log = crdt.LogID{} // a birth does not know the log it begins
+	} else if at.Prev == (crdt.EntryID{}) {
+		return id // the one before is missing, which was told
 	}
-	if e.ID(place) != id {
-		c.problem("log %s: entry %d does not have its hash", at.Log, at.Seq)
+	if e.ID(at) != id {
+		c.problem("log %s: entry %d does not have its hash", log, at.Seq)
 	}
 	return id
 }
 
-func (c *checker) seals(n uint32, log crdt.LogID, device []byte) error {
-	return c.v.scan(branchKey(keySeal, n), nil, true, func(k, value []byte) (bool, error) {
+func (c *checker) seals(n uint32, log crdt.LogID) error {
+	var device []byte
+	if birth, err := c.birth(log); err == nil {
+		device = birth.Device
+	} else {
+		c.problem("log %s: its first entry cannot be read: %v", log, err)
+	}
+	return c.scan(branchKey(keySeal, n), nil, true, func(k, value []byte) (bool, error) {
 		_, seq, err := readEntryKey(k)
 		if err != nil {
 			return false, err
 		}
 		c.report.Seals++
-		e, err := c.s.entry(c.v, n, seq)
+		e, err := c.s.entry(c, n, seq)
 		if err != nil || len(value) != len(crdt.Seal{}) {
 			c.problem("log %s: the seal of entry %d stands alone", log, seq)
 			return true, nil
@@ -174,10 +184,11 @@ func (c *checker) pass(lo, hi int) error {
 	if err != nil {
 		return err
 	}
+	c.feed, c.conflicted = map[uint64][]byte{}, map[string]bool{}
 	want := map[string][]byte{}
 	for key, ts := range touches {
 		c.expect(key, ts, want)
-		c.root.Add(crdt.RootOf(key, ts))
+		c.sums[key.Bucket()].Add(crdt.RootOf(key, ts))
 	}
 	for _, letter := range []byte{keyRow, keyRetired} {
 		if err := c.compare(letter, lo, hi, want); err != nil {
@@ -185,44 +196,79 @@ func (c *checker) pass(lo, hi int) error {
 		}
 	}
 	for k := range want {
-		key, _ := readRecordKey([]byte(k[1:]))
-		c.problem("record %s: the view lacks it, or a part of its history", key)
+		c.lacks([]byte(k[1:]), "the view lacks it, or a part of its history")
 	}
-	return nil
+	return c.indexes()
+}
+
+// lacks tells of a record by collection 0 id, and what may stand behind that.
+func (c *checker) lacks(name []byte, what string) {
+	key, err := readRecordKey(name)
+	if err != nil {
+		c.problem("a key of the database is none of ours")
+		return
+	}
+	key.ID, _, _ = strings.Cut(key.ID, "\x00")
+	c.problem("record %s: %s", key, what)
+}
+
+// indexes looks for the entries that feed and conflict index should have.
+func (c *checker) indexes() error {
+	err := c.scan([]byte{keyFeed}, nil, true, func(k, value []byte) (bool, error) {
+		if len(k) == 9 {
+			if position := binary.BigEndian.Uint64(k[1:]); bytes.Equal(c.feed[position], value) {
+				delete(c.feed, position)
+			}
+		}
+		return true, c.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	err = c.scan([]byte{keyConflict}, nil, false, func(k, _ []byte) (bool, error) {
+		delete(c.conflicted, string(k))
+		return true, c.ctx.Err()
+	})
+	for _, name := range c.feed {
+		c.lacks(name, "the feed lacks it")
+	}
+	for k := range c.conflicted {
+		c.lacks([]byte(k[1:]), "the list of conflicts lacks it")
+	}
+	return err
 }
 
 // touches collects what the entries did to the records of some buckets.
 func (c *checker) touches(lo, hi int) (map[crdt.RecordKey][]*crdt.Touch, error) {
 	touches := map[crdt.RecordKey][]*crdt.Touch{}
-	load := c.s.loader(c.v)
-	for n := range c.branches {
-		err := c.v.scan(branchKey(keyEntry, uint32(n)), nil, true, func(k, value []byte) (bool, error) {
-			_, seq, err := readEntryKey(k)
+	err := c.scan([]byte{keyEntry}, nil, true, func(k, value []byte) (bool, error) {
+		n, seq, err := readEntryKey(k)
+		if err != nil {
+			return false, err
+		}
+		e, err := newHeldEntry(bytes.Clone(value))
+		if err != nil {
+			return true, c.ctx.Err() // told by chain
+		}
+		parsed, err := crdt.ParseEntry(e.raw)
+		if err != nil {
+			return true, c.ctx.Err()
+		}
+		for i := range parsed.Changes {
+			rc := parsed.Record(i)
+			if rc == nil || rc.Key.Bucket() < lo || rc.Key.Bucket() >= hi {
+				continue
+			}
+			ref := crdt.Ref{Branch: n, Seq: seq, Offset: uint32(parsed.Offset(i))}
+			t, err := c.s.newTouch(e.id, parsed, ref, rc)
 			if err != nil {
 				return false, err
 			}
-			e, err := crdt.ParseEntry(bytes.Clone(value[min(crdt.HashSize, len(value)):]))
-			if err != nil {
-				return true, c.ctx.Err() // told by chain
-			}
-			for i := range e.Changes {
-				rc := e.Record(i)
-				if rc == nil || rc.Key.Bucket() < lo || rc.Key.Bucket() >= hi {
-					continue
-				}
-				t, err := load(crdt.Ref{Branch: uint32(n), Seq: seq, Offset: uint32(e.Offset(i))})
-				if err != nil {
-					return false, err
-				}
-				touches[rc.Key] = append(touches[rc.Key], t)
-			}
-			return true, c.ctx.Err()
-		})
-		if err != nil {
-			return nil, err
+			touches[rc.Key] = append(touches[rc.Key], t)
 		}
-	}
-	return touches, nil
+		return true, c.ctx.Err()
+	})
+	return touches, err
 }
 
 // expect lists the keys that a record has in the view, with the row but for its
@@ -242,13 +288,17 @@ func (c *checker) expect(key crdt.RecordKey, touches []*crdt.Touch, want map[str
 }
 
 func (c *checker) compare(letter byte, lo, hi int, want map[string][]byte) error {
-	return c.v.scan([]byte{letter}, nil, true, func(k, value []byte) (bool, error) {
-		key, err := readRecordKey(k[1:])
-		if letter == keyRetired && len(k) > refBytes+1 {
-			key, err = readRecordKey(k[1 : len(k)-refBytes-1])
+	return c.scan([]byte{letter}, nil, true, func(k, value []byte) (bool, error) {
+		name := k[1:]
+		if letter == keyRetired {
+			name = name[:max(0, len(name)-refBytes-1)]
 		}
+		key, err := readRecordKey(name)
 		if err != nil {
-			return false, err
+			if lo == 0 {
+				c.problem("a key of the database is none of ours")
+			}
+			return true, nil
 		}
 		if b := key.Bucket(); b < lo || b >= hi {
 			return true, c.ctx.Err()
@@ -256,8 +306,7 @@ func (c *checker) compare(letter byte, lo, hi int, want map[string][]byte) error
 		expected, ok := want[string(k)]
 		delete(want, string(k))
 		if letter == keyRow {
-			c.report.Records++
-			value = withoutPosition(value)
+			value = c.row(key, bytes.Clone(name), value)
 		}
 		if !ok || !bytes.Equal(expected, value) {
 			c.problem("record %s: the view differs from its entries", key)
@@ -266,32 +315,43 @@ func (c *checker) compare(letter byte, lo, hi int, want map[string][]byte) error
 	})
 }
 
-// withoutPosition is a row as appendRow writes it at position 0.
-func withoutPosition(row []byte) []byte {
+// row takes note of what a row's head says and gives the row without its place in
+// the feed.
+func (c *checker) row(key crdt.RecordKey, name, row []byte) []byte {
+	c.report.Records++
 	head, state, err := readRowHead(row)
 	if err != nil {
 		return nil
 	}
+	c.feed[head.position] = name
+	if head.conflicts > 0 {
+		c.conflicted[string(recordKey(keyConflict, key))] = true
+	}
+	if !key.Internal() {
+		c.records += count(head.live())
+		c.conflicts += uint64(head.conflicts)
+	}
 	head.position = 0
-	return append(appendRow(head, &crdt.Record{})[:rowHeadSize(head)], state...)
+	return append(appendRowHead(nil, head), state...)
 }
 
-func rowHeadSize(h rowHead) int {
-	const emptyState = 3 // no sources, counters, pending claims
-	return len(appendRow(h, &crdt.Record{})) - emptyState
-}
-
-// buckets compares the state root and its parts.
+// buckets compares the state root, part by part.
 func (c *checker) buckets() error {
-	var stored crdt.Sum
-	err := c.v.scan([]byte{keyBucket}, nil, true, func(_, value []byte) (bool, error) {
-		if len(value) == crdt.HashSize {
-			stored.Add(crdt.SumOf([crdt.HashSize]byte(value)))
+	err := c.scan([]byte{keyBucket}, nil, true, func(k, value []byte) (bool, error) {
+		if len(k) != 3 || len(value) != crdt.HashSize {
+			c.problem("a part of the state root is damaged")
+			return true, nil
+		}
+		n := binary.BigEndian.Uint16(k[1:])
+		if int(n) < len(c.sums) {
+			c.sums[n].Sub(crdt.SumOf([crdt.HashSize]byte(value)))
 		}
 		return true, nil
 	})
-	if err == nil && stored != c.root {
-		c.problem("the state root on disk is not that of the entries")
+	for n := range c.sums {
+		if c.sums[n] != (crdt.Sum{}) {
+			c.problem("part %d of the state root on disk is not that of the entries", n)
+		}
 	}
 	return err
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A daemon is the real program in a process of its own.
+type daemon struct {
+	t    testing.TB
+	dir  string
+	cmd  *exec.Cmd
+	errs bytes.Buffer
+	*client
+}
+
+func program(t testing.TB, dir string, args ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, append([]string{"--data", dir}, args...)...)
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
+	return cmd
+}
+
+func initDevice(t testing.TB) string {
+	dir := filepath.Join(t.TempDir(), "data")
+	if out, err := program(t, dir, "init", "--camp", "c", "--device", "d").CombinedOutput(); err != nil {
+		t.Fatalf("init: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// start runs the daemon and returns once it answers.
+func start(t testing.TB, dir string) *daemon {
+	d := &daemon{t: t, dir: dir, cmd: program(t, dir, "up", "--http", "127.0.0.1:0")}
+	d.cmd.Stderr = &d.errs
+	_ = os.Remove(filepath.Join(dir, runName)) // of a killed one, whose port another may have by now
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.kill)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		if run, err := readRunFile(dir); err == nil {
+			token, err := apiToken(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			transport := &http.Transport{MaxIdleConnsPerHost: 256}
+			t.Cleanup(transport.CloseIdleConnections)
+			d.client = &client{http: &http.Client{Transport: transport}, base: run.HTTP, token: token}
+			return d
+		}
+		if time.Now().After(deadline) {
+			d.kill()
+			t.Fatalf("the daemon did not start:\n%s", d.errs.String())
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func (d *daemon) kill() {
+	if d.cmd.ProcessState == nil {
+		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Wait()
+	}
+}
+
+// end stops the daemon as a user does.
+func (d *daemon) end() {
+	d.t.Helper()
+	if err := d.cmd.Process.Signal(os.Interrupt); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Fatalf("the daemon ended badly: %v\n%s", err, d.errs.String())
+	}
+}
+
+func (d *daemon) verify() {
+	d.t.Helper()
+	doc, err := d.call(context.Background(), http.MethodPost, "/v1/verify", nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var v verifyDoc
+	mustUnmarshal(d.t, doc, &v)
+	if len(v.Problems) > 0 {
+		d.t.Fatalf("verify: %q", v.Problems)
+	}
+}

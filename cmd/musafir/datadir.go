@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+)
+
+// dataDir is where the device lives.
+func (a *app) dataDir() string {
+	if a.data != "" {
+		return a.data
+	}
+	if dir := os.Getenv("MUSAFIR_DATA"); dir != "" {
+		return dir
+	}
+	return defaultDataDir()
+}
+
+// defaultDataDir follows the operating system's convention.
+func defaultDataDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	switch runtime.GOOS {
+	case "windows":
+		if dir := os.Getenv("LOCALAPPDATA"); dir != "" {
+			return filepath.Join(dir, "Musafir")
+		}
+		return filepath.Join(home, "AppData", "Local", "Musafir")
+	case "darwin":
+		return filepath.Join(home, "Library", "Application Support", "Musafir")
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "musafir")
+	}
+	return filepath.Join(home, ".local", "share", "musafir")
+}
+
+// Heap limits of the two profiles.
+const (
+	desktopHeapBytes = 512 << 20
+	tabletHeapBytes  = 128 << 20
+	tabletRAMBytes   = 3 << 30 // a device with less is a tablet
+)
+
+// setMemoryLimit keeps the heap small enough for the device, unless GOMEMLIMIT
+// says otherwise. $MUSAFIR_PROFILE (desktop, tablet) overrides the guess.
+func setMemoryLimit() {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	limit := int64(desktopHeapBytes)
+	switch os.Getenv("MUSAFIR_PROFILE") {
+	case "desktop":
+	case "tablet":
+		limit = tabletHeapBytes
+	default:
+		if ram := memoryBytes(); ram > 0 && ram < tabletRAMBytes {
+			limit = tabletHeapBytes
+		}
+	}
+	debug.SetMemoryLimit(limit)
+}

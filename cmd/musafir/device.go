@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"musafir/crdt"
+	"musafir/node"
+	"musafir/node/api"
+	"musafir/store"
+)
+
+// A device is one installation, open: its store and the node that writes it. It
+// is what the API serves.
+type device struct {
+	*store.Dir
+	*node.Node
+	campName string
+	name     string
+
+	mu    sync.Mutex
+	names map[crdt.LogID]crdt.DeviceID
+}
+
+// openDevice opens the device in a directory and starts nothing.
+func openDevice(path string, log *slog.Logger) (*device, error) {
+	dir, err := store.OpenDir(path, store.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDevice(dir, log)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return d, nil
+}
+
+func newDevice(dir *store.Dir, log *slog.Logger) (*device, error) {
+	id := dir.Identity()
+	first, err := dir.Birth(crdt.LogID(id.Camp))
+	if err != nil {
+		return nil, fmt.Errorf("read the camp's first entry: %w", err)
+	}
+	author, last, err := dir.Author(id.Log)
+	if err != nil {
+		return nil, fmt.Errorf("read this device's log: %w", err)
+	}
+	d := &device{Dir: dir, campName: first.Founding.Camp, name: first.Founding.Device, names: map[crdt.LogID]crdt.DeviceID{}}
+	d.Node = node.New(node.Config{
+		Begin: func() node.Batch { return dir.Begin() },
+		Sweep: dir.Sweep,
+		Camp:  id.Camp, Device: dir.Device, Author: author, Graph: dir.Graph(), Last: last, Log: log,
+	})
+	return d, nil
+}
+
+// found makes a camp in a directory whose first coordinator is this device.
+func found(path, camp, name string, log *slog.Logger) (*node.Founded, error) {
+	if err := errors.Join(crdt.ValidateName("camp name", camp), crdt.ValidateName("device name", name)); err != nil {
+		return nil, usage(err)
+	}
+	dir, err := store.CreateDir(path, store.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	if id := dir.Identity(); id != (store.Identity{}) {
+		first, err := dir.Birth(crdt.LogID(id.Camp))
+		if err != nil {
+			return nil, err
+		}
+		return nil, withHint(fmt.Errorf("%s holds the camp %q already", path, first.Founding.Camp),
+			"Start it with: musafir up, or name another directory with --data DIR.")
+	}
+	batch := dir.Begin()
+	f, err := node.Found(batch, dir.Device, camp, name)
+	if err != nil {
+		batch.Discard()
+		return nil, err
+	}
+	batch.SetIdentity(store.Identity{Camp: f.Camp, Control: f.Control, Log: f.Log})
+	if err := batch.Commit(); err != nil {
+		return nil, fmt.Errorf("write the camp's first entries: %w", err)
+	}
+	return f, nil
+}
+
+// Camp is the camp that the device belongs to.
+func (d *device) Camp() (id crdt.CampID, name string) { return d.Identity().Camp, d.campName }
+
+// Self is this device.
+func (d *device) Self() (id crdt.DeviceID, name, role string) {
+	return crdt.DeviceIDOf(d.Dir.Device.Public().(ed25519.PublicKey)), d.name, "coordinator"
+}
+
+// Device is who writes a log.
+func (d *device) Device(log crdt.LogID) crdt.DeviceID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if id, ok := d.names[log]; ok {
+		return id
+	}
+	birth, err := d.Birth(log)
+	if err != nil {
+		return ""
+	}
+	d.names[log] = crdt.DeviceIDOf(birth.Device)
+	return d.names[log]
+}
+
+// Disk is how the device stands for space.
+func (d *device) Disk() (free, used uint64, full bool) {
+	free, full = d.Dir.Disk()
+	return free, d.Size(), full
+}
+
+// Verify checks everything on disk.
+func (d *device) Verify(ctx context.Context, progress func(float64)) (api.VerifyReport, error) {
+	r, err := d.Dir.Verify(ctx, progress)
+	if err != nil {
+		return api.VerifyReport{}, err
+	}
+	return api.VerifyReport{Entries: r.Entries, Seals: r.Seals, Records: r.Records, Problems: r.Problems}, nil
+}
+
+// Quarantined lists what is held and not merged.
+func (d *device) Quarantined() ([]api.Held, error) {
+	held, err := d.HeldEntries()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]api.Held, len(held))
+	for i, h := range held {
+		list[i] = api.Held(h)
+	}
+	return list, nil
+}

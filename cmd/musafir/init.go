@@ -1,0 +1,77 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"musafir/node"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	var camp, name string
+	c := &cobra.Command{
+		Use:   "init --camp NAME --device NAME",
+		Short: "Make a camp whose first device is this one",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			dir := a.dataDir()
+			f, err := found(dir, camp, name, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return explainOpen(dir, err)
+			}
+			return a.sayFounded(f, dir, camp, name)
+		},
+	}
+	c.Flags().StringVar(&camp, "camp", "", "`NAME` of the camp: the group of devices that share records")
+	c.Flags().StringVar(&name, "device", hostName(), "`NAME` of this device")
+	return c
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "first device"
+	}
+	return name
+}
+
+func (a *app) sayFounded(f *node.Founded, dir, camp, name string) error {
+	code := recoveryCode(f.Recovery)
+	if a.json {
+		return a.printJSON(map[string]any{
+			"camp":     map[string]string{"id": f.Camp.String(), "name": camp},
+			"device":   map[string]string{"name": name, "role": "coordinator"},
+			"recovery": code,
+		})
+	}
+	_, err := fmt.Fprintf(a.out, `Camp %q is made. This device is %q, its first coordinator.
+Its data is in %s, encrypted with the key in the file "key" there.
+
+Recovery key, shown only now. Write it on paper and keep it in a safe place: with
+it the camp can be saved when all coordinators' devices are lost.
+
+  %s
+
+Next: musafir up
+`, camp, name, dir, code)
+	return err
+}
+
+// recoveryCode is the recovery key for paper: 14 groups of 4 letters and digits,
+// the last 3 bytes a checksum.
+func recoveryCode(key ed25519.PrivateKey) string {
+	sum := sha256.Sum256(key.Seed())
+	text := base32.StdEncoding.EncodeToString(append(key.Seed(), sum[:3]...))
+	var groups []string
+	for ; text != ""; text = text[4:] {
+		groups = append(groups, text[:4])
+	}
+	return strings.Join(groups, "-")
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// printJSON prints a document of our own.
+func (a *app) printJSON(doc any) error {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	return a.printDocument(b)
+}
+
+// printDocument prints the API's document, indented.
+func (a *app) printDocument(doc json.RawMessage) error {
+	var buf bytes.Buffer
+	if err := json.Indent(&buf, doc, "", "  "); err != nil {
+		return fmt.Errorf("read musafir's answer: %w", err)
+	}
+	buf.WriteByte('\n')
+	_, err := a.out.Write(buf.Bytes())
+	return err
+}
+
+// The documents of the API, as far as text output needs them.
+type (
+	recordDoc struct {
+		Collection string                  `json:"collection"`
+		ID         string                  `json:"id"`
+		Fields     json.RawMessage         `json:"fields"`
+		Conflicts  map[string][]siblingDoc `json:"conflicts"`
+		Version    string                  `json:"version"`
+		Deleted    bool                    `json:"deleted"`
+		Updated    time.Time               `json:"updated"`
+	}
+	siblingDoc struct {
+		Value   json.RawMessage `json:"value"`
+		Removed bool            `json:"removed"`
+		Device  string          `json:"device"`
+		Author  string          `json:"author"`
+		Time    time.Time       `json:"time"`
+		Entry   string          `json:"entry"`
+	}
+	conflictDoc struct {
+		Collection string          `json:"collection"`
+		ID         string          `json:"id"`
+		Field      string          `json:"field"`
+		Value      json.RawMessage `json:"value"`
+		Siblings   []siblingDoc    `json:"siblings"`
+	}
+	historyDoc struct {
+		Entry   string      `json:"entry"`
+		Time    time.Time   `json:"time"`
+		Device  string      `json:"device"`
+		Author  string      `json:"author"`
+		Changes []changeDoc `json:"changes"`
+		Saw     []string    `json:"saw"`
+	}
+	changeDoc struct {
+		Field string          `json:"field"`
+		Op    string          `json:"op"`
+		Value json.RawMessage `json:"value"`
+	}
+	statusDoc struct {
+		Camp      struct{ ID, Name string }       `json:"camp"`
+		Device    struct{ ID, Name, Role string } `json:"device"`
+		Version   string                          `json:"version"`
+		Digest    string                          `json:"digest"`
+		StateRoot string                          `json:"state_root"`
+		Counts    struct {
+			Entries, Records, Conflicts, Quarantined uint64
+		} `json:"counts"`
+		Peers []json.RawMessage `json:"peers"`
+		Disk  struct {
+			Free  uint64 `json:"free"`
+			Used  uint64 `json:"used"`
+			State string `json:"state"`
+		} `json:"disk"`
+	}
+)
+
+// answer prints a document as it is with --json, else in words.
+func answer[T any](a *app, doc json.RawMessage, words func(w io.Writer, v T)) error {
+	if a.json {
+		return a.printDocument(doc)
+	}
+	var v T
+	if err := json.Unmarshal(doc, &v); err != nil {
+		return fmt.Errorf("read musafir's answer: %w", err)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	words(w, v)
+	return w.Flush()
+}
+
+func (r *recordDoc) print(w io.Writer) {
+	state := ""
+	if r.Deleted {
+		state = "  (deleted)"
+	}
+	fmt.Fprintf(w, "%s/%s%s\n", r.Collection, r.ID, state)
+	for _, f := range fieldsOf(r.Fields) {
+		fmt.Fprintf(w, "  %s\t%s\n", f.name, f.text)
+	}
+	fmt.Fprintf(w, "  changed\t%s\n", localTime(r.Updated))
+	for _, path := range sortedKeys(r.Conflicts) {
+		for _, s := range r.Conflicts[path] {
+			fmt.Fprintf(w, "  CONFLICT\t%s\n", s.describe(path))
+		}
+	}
+}
+
+func (s *siblingDoc) describe(path string) string {
+	what := fmt.Sprintf("%s: %s", path, plain(s.Value))
+	switch {
+	case path == "":
+		what = "somebody deleted the record while it was edited"
+	case s.Removed:
+		what = fmt.Sprintf("%s: removed", path)
+	}
+	return fmt.Sprintf("%s  (%s, entry %s)", what, by(s.Author, s.Device, s.Time), short(s.Entry))
+}
+
+func by(author, device string, t time.Time) string {
+	if author == "" {
+		author = "device " + short(device)
+	}
+	return author + ", " + localTime(t)
+}
+
+func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// short is enough of an entry id to name it on the command line.
+func short(id string) string { return id[:min(len(id), 32)] }
+
+type fieldText struct{ name, text string }
+
+// fieldsOf lists the members of an object in the order they came.
+func fieldsOf(object json.RawMessage) (fields []fieldText) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		return nil
+	}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err != nil || d.Decode(&value) != nil {
+			return fields
+		}
+		fields = append(fields, fieldText{fmt.Sprint(name), plain(value)})
+	}
+	return fields
+}
+
+// plain is a value for people: text without its quotes where that is clear, on one
+// line, and never an escape sequence to the terminal.
+func plain(value json.RawMessage) string {
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return string(value)
+	}
+	if s == "" || strings.TrimSpace(s) != s || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }) {
+		return string(value)
+	}
+	return s
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	runName   = "run.json"
+	tokenName = "api-token"
+)
+
+// A runFile says where a running daemon listens. It is written once everything
+// answers, and removed at a clean end.
+type runFile struct {
+	HTTP   string   `json:"http"`
+	Listen []string `json:"listen"`
+	Phones string   `json:"phones,omitempty"`
+	PID    int      `json:"pid"`
+}
+
+func readRunFile(dir string) (*runFile, error) {
+	b, err := os.ReadFile(filepath.Join(dir, runName))
+	if err != nil {
+		return nil, err
+	}
+	r := &runFile{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, runName), err)
+	}
+	return r, nil
+}
+
+func (r *runFile) write(dir string) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, runName), append(b, '\n'))
+}
+
+// writeFile replaces a file in one step, for its owner's eyes only.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// apiToken is the secret that opens the API of a directory; it is made at the
+// first use.
+func apiToken(dir string) (string, error) {
+	path := filepath.Join(dir, tokenName)
+	b, err := os.ReadFile(path)
+	if err == nil && len(strings.TrimSpace(string(b))) >= 32 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the API token: %w", err)
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails
+	token := hex.EncodeToString(secret)
+	return token, writeFile(path, []byte(token+"\n"))
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"musafir/node"
+	"musafir/node/api"
+	"musafir/store"
+)
+
+const (
+	headerTimeout = 10 * time.Second // for a client to send its request's head
+	idleTimeout   = 2 * time.Minute
+	endTimeout    = 5 * time.Second // for requests under way when the daemon ends
+)
+
+// A service is a device that answers on a listener.
+type service struct {
+	device   *device
+	server   *http.Server
+	stopping chan struct{}
+}
+
+func newService(d *device, token string, log *slog.Logger, hosts []string) *service {
+	s := &service{device: d, stopping: make(chan struct{})}
+	h := api.New(api.Config{
+		Backend: d, Token: func() string { return token }, Version: programVersion(), Status: storeStatus,
+		Log: log, Hosts: hosts, Stopping: s.stopping,
+	})
+	s.server = &http.Server{
+		Handler: h.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// run serves until ctx ends: requests under way are answered, what they wrote is
+// committed.
+func (s *service) run(ctx context.Context, l net.Listener) error {
+	nodeCtx, stopNode := context.WithCancel(context.Background())
+	defer stopNode()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.device.Run(nodeCtx) })
+	g.Go(func() error {
+		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		close(s.stopping)
+		end, cancel := context.WithTimeout(context.Background(), endTimeout)
+		defer cancel()
+		if err := s.server.Shutdown(end); err != nil {
+			_ = s.server.Close() // whoever is left has had its time
+		}
+		stopNode()
+		return nil
+	})
+	return g.Wait()
+}
+
+// storeStatus is what HTTP says to the errors of the store.
+func storeStatus(err error) (status int, title string) {
+	switch {
+	case errors.Is(err, store.ErrDiskFull):
+		return http.StatusInsufficientStorage, "The disk is nearly full"
+	case errors.Is(err, store.ErrClosed), errors.Is(err, node.ErrStopped):
+		return http.StatusServiceUnavailable, "Musafir is stopping"
+	}
+	return 0, ""
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const statusPoll = 100 * time.Millisecond
+
+func (a *app) statusCommand() *cobra.Command {
+	var wait string
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show how this device stands, or wait until it stands so",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			met, err := readCondition(wait)
+			if err != nil {
+				return usage(err)
+			}
+			return a.status(c.Context(), met, wait, timeout)
+		},
+	}
+	c.Flags().StringVar(&wait, "wait", "", "wait for `CONDITION`: peers=N, synced or records=N")
+	c.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait at most")
+	return c
+}
+
+// A condition tells whether a status is what somebody waits for.
+type condition func(*statusDoc) bool
+
+func readCondition(text string) (condition, error) {
+	if text == "" {
+		return func(*statusDoc) bool { return true }, nil
+	}
+	name, number, _ := strings.Cut(text, "=")
+	n, err := strconv.ParseUint(number, 10, 64)
+	switch {
+	case text == "synced":
+		// A device that knows no other is in sync with nobody.
+		return func(s *statusDoc) bool { return len(s.Peers) > 0 }, nil
+	case name == "peers" && err == nil:
+		return func(s *statusDoc) bool { return uint64(len(s.Peers)) >= n }, nil
+	case name == "records" && err == nil:
+		return func(s *statusDoc) bool { return s.Counts.Records >= n }, nil
+	}
+	return nil, fmt.Errorf("%q is no condition: use peers=N, synced or records=N", text)
+}
+
+func (a *app) status(ctx context.Context, met condition, wait string, timeout time.Duration) error {
+	if wait != "" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return a.with(ctx, func(c *client) error {
+		for {
+			doc, err := c.call(ctx, http.MethodGet, "/v1/status", nil)
+			if errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("waited %s for %s in vain", timeout, wait)
+			}
+			if err != nil {
+				return err
+			}
+			var s statusDoc
+			if err := json.Unmarshal(doc, &s); err != nil {
+				return fmt.Errorf("read musafir's answer: %w", err)
+			}
+			if met(&s) {
+				return answer(a, doc, printStatus)
+			}
+			select {
+			case <-time.After(statusPoll):
+			case <-ctx.Done():
+				return fmt.Errorf("waited %s for %s in vain", timeout, wait)
+			}
+		}
+	})
+}
+
+func printStatus(w io.Writer, s statusDoc) {
+	fmt.Fprintf(w, "camp\t%s\n", s.Camp.Name)
+	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device.Name, s.Device.Role)
+	fmt.Fprintf(w, "records\t%d\n", s.Counts.Records)
+	fmt.Fprintf(w, "conflicts\t%d\n", s.Counts.Conflicts)
+	fmt.Fprintf(w, "entries\t%d\n", s.Counts.Entries)
+	if s.Counts.Quarantined > 0 {
+		fmt.Fprintf(w, "held back\t%d entries\n", s.Counts.Quarantined)
+	}
+	fmt.Fprintf(w, "disk\t%d MB used, %d MB free (%s)\n", s.Disk.Used>>20, s.Disk.Free>>20, s.Disk.State)
+	fmt.Fprintf(w, "state root\t%s\n", s.StateRoot)
+	fmt.Fprintf(w, "version\t%s\n", s.Version)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"musafir/store"
+)
+
+const defaultHTTP = "127.0.0.1:7667"
+
+func (a *app) upCommand() *cobra.Command {
+	var address string
+	var verbose bool
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run the device in the foreground until Ctrl-C",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.up(c.Context(), address, verbose)
+		},
+	}
+	c.Flags().StringVar(&address, "http", defaultHTTP, "`HOST:PORT` of the API; port 0 takes a free one")
+	c.Flags().BoolVar(&verbose, "verbose", false, "log each request, without its contents")
+	return c
+}
+
+func (a *app) up(ctx context.Context, address string, verbose bool) error {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level}))
+	dir := a.dataDir()
+	d, err := a.openOrFound(ctx, dir, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.serve(ctx, d, dir, address, log), d.Close())
+}
+
+// openPatiently opens the device, and lets a command that has it open for a moment
+// finish first.
+func (a *app) openPatiently(ctx context.Context, dir string, log *slog.Logger) (*device, error) {
+	deadline := time.Now().Add(startingWait)
+	for {
+		d, err := openDevice(dir, log)
+		if !errors.Is(err, store.ErrInUse) {
+			return d, explainOpen(dir, err)
+		}
+		if a.dial(ctx, dir) != nil || time.Now().After(deadline) {
+			return nil, a.explainRunning(dir, err)
+		}
+		select {
+		case <-time.After(startingPoll):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// openOrFound opens the device; on an empty directory it makes a camp first.
+func (a *app) openOrFound(ctx context.Context, dir string, log *slog.Logger) (*device, error) {
+	d, err := a.openPatiently(ctx, dir, log)
+	if !errors.Is(err, store.ErrNoCamp) {
+		return d, err
+	}
+	camp, name := "My camp", hostName()
+	f, err := found(dir, camp, name, log)
+	if err != nil {
+		return nil, explainOpen(dir, err)
+	}
+	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
+	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
+	a.say("For a name of your own: stop with Ctrl-C, delete %s, and run musafir init --camp NAME --device NAME", dir)
+	return openDevice(dir, log)
+}
+
+func (a *app) explainRunning(dir string, err error) error {
+	r, readErr := readRunFile(dir)
+	if readErr != nil {
+		return explainOpen(dir, err)
+	}
+	return withHint(fmt.Errorf("musafir runs on %s already (process %d, %s)", dir, r.PID, r.HTTP),
+		"Use it as it is, or stop it first: kill %d", r.PID)
+}
+
+func (a *app) serve(ctx context.Context, d *device, dir, address string, log *slog.Logger) error {
+	token, err := apiToken(dir)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return explainListen(address, err)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return usage(err)
+	}
+	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: []string{}, PID: os.Getpid()}
+	s := newService(d, token, log, []string{host})
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx, l) }()
+	if err := run.write(dir); err != nil {
+		return errors.Join(err, l.Close(), <-ended)
+	}
+	defer os.Remove(filepath.Join(dir, runName))
+	_, campName := d.Camp()
+	_, name, _ := d.Self()
+	a.say("Device %q of camp %q is up: %s", name, campName, run.HTTP)
+	a.say("The API's token is in %s. Stop with Ctrl-C.", filepath.Join(dir, tokenName))
+	err = <-ended
+	a.say("Stopped; everything written is on disk.")
+	return err
+}
+
+func explainListen(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return withHint(fmt.Errorf("%s is in use by another program", address), "Choose another port: musafir up --http 127.0.0.1:0 takes a free one.")
+	}
+	return usage(fmt.Errorf("listen on %s: %w", address, err))
+}

@@ -1,0 +1,146 @@
+package crdt
+
+import (
+	"bytes"
+	"testing"
+)
+
+// do composes, writes and takes an edit.
+func do(t *testing.T, d *device, at Time, e *Edit) *Touch {
+	t.Helper()
+	e.Key = testKey
+	rc, err := Compose(d.rec, e, d.all)
+	if err != nil || rc == nil {
+		t.Fatalf("%+v: %+v, %v", *e, rc, err)
+	}
+	x, err := d.logs[0].write(at, rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.take(x)
+	return x
+}
+
+func shows(t *testing.T, d *device, doc map[string]any) {
+	t.Helper()
+	v := d.rec.View()
+	if want := core(doc); !bytes.Equal(v.Fields, want) {
+		t.Errorf("shows %x, want %x", []byte(v.Fields), want)
+	}
+}
+
+func meet(a, b *device) {
+	for _, x := range append(append([]*Touch{}, a.held...), b.held...) {
+		a.take(x)
+		b.take(x)
+	}
+}
+
+type object = map[string]any
+
+func TestEmptyObjectStays(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Set: []Field{{"p", EmptyObject}}})
+	do(t, d, 2, &Edit{Set: []Field{{"p/q", Int(1)}}})
+	shows(t, d, object{"p": object{"q": 1}})
+	do(t, d, 3, &Edit{Remove: []string{"p/q"}})
+	shows(t, d, object{"p": object{}})
+}
+
+func TestPutKeepsCounters(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Increment: []Field{{"p/q", Int(5)}}, Add: []Field{{"s", Int(1)}}, Set: []Field{{"p/r", Int(1)}}})
+	do(t, d, 2, &Edit{Replace: asValue(object{"p": object{}, "t": 1})})
+	shows(t, d, object{"p": object{"q": 5}, "s": []any{1}, "t": 1})
+	do(t, d, 3, &Edit{Replace: EmptyObject})
+	shows(t, d, object{"p": object{"q": 5}, "s": []any{1}})
+}
+
+func TestPutRemovesWhatHidesASet(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 1, &Edit{Add: []Field{{"p/s", Int(1)}}})
+	do(t, b, 2, &Edit{Set: []Field{{"p", Int(5)}}})
+	meet(a, b)
+	shows(t, a, object{"p": 5})
+	do(t, a, 3, &Edit{Replace: asValue(object{"t": 1})})
+	shows(t, a, object{"p": object{"s": []any{1}}, "t": 1})
+}
+
+// An entry that was read elsewhere and is named before it comes is replaced when
+// it comes, at the path that was written and nowhere else.
+func TestSeenBeforeItCame(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 5, &Edit{Set: []Field{{"p", Int(1)}, {"t", Int(1)}}})
+	read := a.rec.Seen()
+	do(t, b, 1, &Edit{Set: []Field{{"p", Int(2)}}, Seen: &read})
+	later := b.rec.Seen()
+	meet(a, b)
+	shows(t, b, object{"p": 2, "t": 1})
+	if v := b.rec.View(); len(v.Conflicts) > 0 {
+		t.Errorf("%s", viewText(v))
+	}
+	// Whoever read it there before the entry came had not seen its other fields.
+	do(t, b, 6, &Edit{Set: []Field{{"t", Int(3)}}, Seen: &later})
+	if v := b.rec.View(); len(v.Conflicts) != 1 || v.Conflicts[0].Path != "t" {
+		t.Errorf("%s", viewText(v))
+	}
+}
+
+// A claim that waits for an entry passes on when it comes and is not merged.
+func TestHold(t *testing.T) {
+	a, b, c := newDevice(newWriter(1)), newDevice(newWriter(2)), newDevice(newWriter(3))
+	do(t, a, 1, &Edit{Set: []Field{{"p", Int(1)}}})
+	meet(a, c)
+	mid := do(t, a, 2, &Edit{Set: []Field{{"p", Int(2)}}})
+	read := a.rec.Seen()
+	do(t, b, 3, &Edit{Set: []Field{{"p", Int(3)}}, Seen: &read})
+	for _, x := range b.held {
+		c.take(x)
+	}
+	out := *mid
+	out.Merged = false
+	e := c.take(&out)
+	if !bytes.Equal(rowOf(c.rec), rowOf(Refold(testKey, c.held))) || len(e.Retired) != 1 {
+		t.Errorf("held: %+v\n%s", e, viewText(c.rec.View()))
+	}
+	shows(t, c, object{"p": 3})
+}
+
+// Counters at odds with other uses of a path end by leaving them what they are.
+func TestResolveCounter(t *testing.T) {
+	for _, paths := range [][2]string{{"p", "p"}, {"p", "p/q"}, {"p/q", "p"}} {
+		a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+		do(t, a, 1, &Edit{Increment: []Field{{paths[0], Int(5)}}})
+		do(t, b, 2, &Edit{Set: []Field{{paths[1], Text("x")}}})
+		meet(a, b)
+		v := a.rec.View()
+		if len(v.Conflicts) != 1 || at(v.Fields, paths[0]) == nil {
+			t.Fatalf("%v:\n%s", paths, viewText(v))
+		}
+		if _, err := Compose(a.rec, &Edit{Key: testKey, Resolve: &Resolution{Path: "p", Value: Int(6)}}, a.all); err == nil {
+			t.Errorf("%v: a counter was set", paths)
+		}
+		do(t, a, 3, &Edit{Resolve: &Resolution{Path: "p", Value: at(v.Fields, "p")}})
+		if now := a.rec.View(); len(now.Conflicts) > 0 || !now.Fields.Equal(v.Fields) {
+			t.Errorf("%v:\n%s", paths, viewText(now))
+		}
+	}
+}
+
+func TestResolveToSet(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 1, &Edit{Add: []Field{{"p", Int(1)}, {"p", Int(2)}}})
+	do(t, b, 2, &Edit{Set: []Field{{"p/q", Text("x")}}})
+	meet(a, b)
+	c := a.rec.View().Conflicts
+	if len(c) != 1 || c[0].Path != "p" {
+		t.Fatalf("%s", viewText(a.rec.View()))
+	}
+	do(t, a, 3, &Edit{Resolve: &Resolution{Path: "p", Entry: c[0].Siblings[0].Touch.Entry.Short()}})
+	shows(t, a, object{"p": []any{1, 2}})
+	do(t, a, 4, &Edit{Drop: []Field{{"p", Int(1)}}})
+	shows(t, a, object{"p": []any{2}})
+	if v := a.rec.View(); len(v.Conflicts) > 0 {
+		t.Errorf("%s", viewText(v))
+	}
+}

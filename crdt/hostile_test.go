@@ -1,0 +1,195 @@
+package crdt
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What a member that went bad, or a damaged disk, can send us.
+
+// A chain of entries that are not merged is passed along without recursion.
+func TestLongUnmergedChain(t *testing.T) {
+	n := 1_000_000
+	if testing.Short() {
+		n = 10_000
+	}
+	first := &Touch{Entry: EntryID{0xff}, Merged: true, Change: &RecordChange{Key: testKey}}
+	touches := []*Touch{first}
+	for i := range n {
+		id := EntryID{byte(i), byte(i >> 8), byte(i >> 16), 1}
+		touches = append(touches, &Touch{Ref: Ref{Seq: uint64(i)}, Entry: id, Change: &RecordChange{
+			Key: testKey, Names: []ShortID{touches[i].Entry.Short()}, Supersedes: []uint16{0},
+		}})
+	}
+	last := &Touch{Ref: Ref{Branch: 1}, Entry: EntryID{0xfe}, Merged: true, Change: &RecordChange{
+		Key: testKey, Dead: true, Names: []ShortID{touches[n].Entry.Short()}, Supersedes: []uint16{0},
+	}}
+	if r := Refold(testKey, append(touches, last)); !r.Deleted() || len(r.sources) != 1 {
+		t.Fatalf("the claim did not arrive: %d sources", len(r.sources))
+	}
+}
+
+// Erased values leave a record that can be read and written.
+func TestErasedView(t *testing.T) {
+	d := newDevice(newWriter(1), newWriter(2))
+	for i, e := range []*Edit{
+		{Set: []Field{{"name", Text("Rahima")}, {"in/side", Int(1)}}}, {Add: []Field{{"tags", Text("x")}}},
+		{Max: []Field{{"m", Int(1)}}}, {Increment: []Field{{"count", Int(2)}}}, {Set: []Field{{"town", Text("Teknaf")}}},
+	} {
+		e.Key = testKey
+		rc, err := Compose(d.rec, e, d.all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := d.logs[i%2].write(Time(i), rc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.take(x)
+	}
+	for i, x := range d.held[:4] {
+		c, err := x.Change.Encode([SaltSize]byte{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		erased := c.Erase()
+		u := *x
+		if u.Change, err = erased.Record(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Change.Encode([SaltSize]byte{}); err == nil {
+			t.Error("an erased change is written as if it had values")
+		}
+		d.held[i] = &u
+	}
+	r := Refold(testKey, d.held)
+	v := r.View()
+	if _, err := ParseValue(v.Fields); err != nil {
+		t.Fatalf("shows %x: %v", []byte(v.Fields), err)
+	}
+	if got := at(v.Fields, "town"); !got.Equal(Text("Teknaf")) {
+		t.Errorf("town is %x", []byte(got))
+	}
+	for _, e := range []*Edit{{Replace: EmptyObject}, {Set: []Field{{"name", Text("x")}}}, {Patch: Object([]Field{{"in", Object([]Field{{"side", Int(2)}})}})}} {
+		e.Key = testKey
+		if _, err := Compose(r, e, nil); err != nil {
+			t.Errorf("%+v: %v", *e, err)
+		}
+	}
+}
+
+// Each limit is refused by name, when written and when read.
+func TestLimits(t *testing.T) {
+	limit := func(what string, err error) {
+		t.Helper()
+		var l *LimitError
+		if !errors.As(err, &l) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	blob := func(n int) Value { return BytesOf(make([]byte, n)) }
+	record := func(id string, v Value) Change {
+		c, err := (&RecordChange{Key: RecordKey{"c", id}, Writes: []Write{{Path: "p", Value: v}}}).Encode([SaltSize]byte{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	fits := MaxChangeBytes - len(record("r", blob(1<<15)).raw) + 1<<15
+	if c := record("r", blob(fits)); len(c.raw) != MaxChangeBytes {
+		t.Fatalf("%d bytes", len(c.raw))
+	}
+	rc := &RecordChange{Key: RecordKey{"c", "r"}, Writes: []Write{{Path: "p", Value: blob(fits + 1)}}}
+	_, err := rc.Encode([SaltSize]byte{})
+	limit("change, written", err)
+	whole := record("r", blob(fits))
+	shape, values := whole.shape, AppendBytes(AppendArray(nil, 1), make([]byte, fits+1))
+	_, err = NewEntry(1, nil, "", "", []Change{newChange(KindRecord, shape, make([]byte, SaltSize), values)})
+	limit("change, read", err)
+
+	four := []Change{record("1", blob(fits)), record("2", blob(fits)), record("3", blob(fits)), record("4", blob(fits))}
+	_, err = NewEntry(1, nil, "", "", four)
+	limit("entry", err)
+	if _, err := NewEntry(1, nil, "", "", four[:3]); err != nil {
+		t.Error(err)
+	}
+	many := slices.Repeat(four[:1], MaxChanges+1)
+	for i := range many {
+		many[i] = record(strings.Repeat("i", i%200+1)+string(rune('a'+i/200)), Null)
+	}
+	_, err = NewEntry(1, nil, "", "", many)
+	limit("changes", err)
+	if _, err := NewEntry(1, nil, "", "", many[1:]); err != nil {
+		t.Error(err)
+	}
+	deps := make([]Dep, MaxDeps+1)
+	for i := range deps {
+		deps[i].Log[0], deps[i].Log[1] = byte(i>>8), byte(i)
+	}
+	_, err = NewEntry(1, deps, "", "", four[:1])
+	limit("dependencies", err)
+
+	names := make([]ShortID, MaxNames+1)
+	all := make([]uint16, len(names))
+	for i := range names {
+		names[i][0], names[i][1], all[i] = byte(i>>8), byte(i), uint16(i)
+	}
+	_, err = (&RecordChange{Key: testKey, Names: names, Supersedes: all}).Encode([SaltSize]byte{})
+	limit("names", err)
+	deep := Value(append(bytes.Repeat([]byte{0x81}, MaxValueDepth-2), 0x80))
+	for _, w := range []Write{{Path: "p/q", Value: deep}, {Path: "p", Op: OpAdd, Value: deep}} {
+		_, err = (&RecordChange{Key: testKey, Writes: []Write{w}}).Encode([SaltSize]byte{})
+		limit("nesting", err)
+	}
+}
+
+// A write that one edit cannot mean is refused, not done by half.
+func TestEditsThatContradict(t *testing.T) {
+	d := newDevice(newWriter(1))
+	rc, err := Compose(d.rec, &Edit{Key: testKey, Set: []Field{{"p", Int(1)}}, Increment: []Field{{"c", Int(1)}}, Add: []Field{{"s", Int(1)}}}, d.all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := d.logs[0].write(1, rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.take(x)
+	one := Object([]Field{{"q", Int(1)}})
+	for _, e := range []*Edit{
+		{Replace: one, Set: []Field{{"t", Int(1)}}},
+		{Replace: one, Patch: one},
+		{Replace: Int(1)},
+		{Patch: Array(nil)},
+		{Delete: true, Set: []Field{{"t", Int(1)}}},
+		{Delete: true, Undelete: true},
+		{Resolve: &Resolution{Path: "p", Value: Int(2)}, Set: []Field{{"t", Int(1)}}},
+		{Resolve: &Resolution{Path: "nowhere", Value: Int(2)}},
+		{Set: []Field{{"p", Int(2)}, {"p", Int(3)}}},
+		{Set: []Field{{"t", Int(2)}, {"t/q", Int(3)}}},
+		{Set: []Field{{"", Int(2)}}},
+		{Set: []Field{{"c", Int(2)}}},
+		{Set: []Field{{"c/q", Int(2)}}},
+		{Set: []Field{{"s/q", Int(2)}}},
+		{Remove: []string{"c"}},
+		{Patch: Object([]Field{{"c", Null}})},
+		{Patch: Object([]Field{{"c", one}})},
+		{Replace: Object([]Field{{"s", one}})},
+		{Max: []Field{{"c", Int(2)}}},
+		{Max: []Field{{"t", one}}},
+		{Increment: []Field{{"p", Int(1)}}},
+		{Increment: []Field{{"p/q", Int(1)}}},
+		{Increment: []Field{{"t", Float(1)}}},
+		{Add: []Field{{"p", Int(1)}}},
+		{Add: []Field{{"p/q", Int(1)}}},
+		{Add: []Field{{"c", Int(1)}}},
+	} {
+		e.Key = testKey
+		if rc, err := Compose(d.rec, e, d.all); err == nil {
+			t.Errorf("%+v composes to %+v", *e, rc)
+		}
+	}
+}

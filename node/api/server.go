@@ -1,0 +1,100 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config is what the API works with.
+type Config struct {
+	Backend  Backend
+	Token    func() string                              // asked at each request; "" lets nobody in
+	Version  string                                     // of the program
+	Hosts    []string                                   // names and addresses, without port, beside those of this machine
+	Status   func(error) (httpStatus int, title string) // of errors that the API does not know; 0: it does not know either
+	Log      *slog.Logger                               // gets the pattern of a route, never an id or a value
+	Stopping <-chan struct{}                            // closed when the device stops: whoever follows is let go; nil: never
+}
+
+// A Server answers requests. It starts nothing of its own.
+type Server struct {
+	backend  Backend
+	cfg      Config
+	hosts    map[string]bool
+	mux      *http.ServeMux
+	metrics  *metrics
+	openAPI  []byte
+	verify   sync.Mutex   // held by the one verification that may run
+	followed atomic.Int64 // who follows the change feed now
+}
+
+// New makes a server.
+func New(cfg Config) *Server {
+	s := &Server{backend: cfg.Backend, cfg: cfg, hosts: map[string]bool{}, mux: http.NewServeMux(), openAPI: openAPI}
+	for _, h := range cfg.Hosts {
+		s.hosts[strings.ToLower(h)] = true
+	}
+	s.metrics = newMetrics(s)
+	for path, methods := range routesByPath() {
+		s.mux.Handle(path, &resource{s: s, methods: methods})
+	}
+	return s
+}
+
+// Handler serves the API. The http.Server around it should have a
+// ReadHeaderTimeout and no WriteTimeout: deadlines for bodies are set here, by
+// the chunk.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	w := newResponse(rw)
+	r.Body = w.patient(r)
+	defer func() { s.observe(w, r, time.Since(start)) }()
+	defer s.rescue(w, r)
+	setSecurityHeaders(w.Header())
+	if err := s.guard(r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// rescue turns a panic into an answer, or into a broken connection where the
+// answer has begun.
+func (s *Server) rescue(w *response, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler {
+		s.cfg.Log.Error("request panicked", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
+		if w.status == 0 {
+			s.fail(w, r, errPanicked)
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// observe logs and counts a request that is over.
+func (s *Server) observe(w *response, r *http.Request, took time.Duration) {
+	s.cfg.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", w.status,
+		"ms", took.Milliseconds(), "bytes", w.bytes)
+	s.metrics.observe(r, w.status, took)
+}
+
+// stopping tells whether the device is about to stop.
+func (s *Server) stopping() bool {
+	select {
+	case <-s.cfg.Stopping:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+)
+
+// answerJSON answers with a document that holds no values of records.
+func (c *call) answerJSON(status int, doc any) error {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	return c.json(status, b)
+}
+
+type named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Role string `json:"role,omitempty"`
+	Self bool   `json:"self,omitempty"`
+}
+
+type counts struct {
+	Entries     uint64 `json:"entries"`
+	Records     uint64 `json:"records"` // live ones of ordinary collections
+	Conflicts   uint64 `json:"conflicts"`
+	Quarantined uint64 `json:"quarantined"`
+}
+
+type clock struct {
+	Now string `json:"now"`
+}
+
+type disk struct {
+	FreeBytes uint64 `json:"free"`
+	UsedBytes uint64 `json:"used"`
+	State     string `json:"state"` // "ok" or "full": writes are refused
+}
+
+type status struct {
+	Camp      named  `json:"camp"`
+	Device    named  `json:"device"`
+	Version   string `json:"version"`
+	Digest    string `json:"digest"`
+	StateRoot string `json:"state_root"`
+	Counts    counts `json:"counts"`
+	Peers     []any  `json:"peers"`
+	Clock     clock  `json:"clock"`
+	Disk      disk   `json:"disk"`
+}
+
+func (s *Server) status(c *call) error {
+	digest, root := s.backend.Frontier().Digest(), s.backend.StateRoot()
+	doc := status{
+		Device: s.self(), Version: s.cfg.Version,
+		Digest: hex.EncodeToString(digest[:]), StateRoot: hex.EncodeToString(root[:]),
+		Peers: []any{}, Clock: clock{Now: nowText()}, Disk: disk{State: "ok"},
+	}
+	id, name := s.backend.Camp()
+	doc.Camp = named{ID: id.String(), Name: name}
+	n := &doc.Counts
+	n.Entries, n.Records, n.Conflicts, n.Quarantined = s.backend.Counts()
+	full := false
+	if doc.Disk.FreeBytes, doc.Disk.UsedBytes, full = s.backend.Disk(); full {
+		doc.Disk.State = "full"
+	}
+	return c.answerJSON(http.StatusOK, doc)
+}
+
+func (s *Server) self() named {
+	id, name, role := s.backend.Self()
+	return named{ID: string(id), Name: name, Role: role}
+}
+
+// peers are the devices in touch now: none, as a device does not sync yet.
+func (s *Server) peers(c *call) error {
+	return c.answerJSON(http.StatusOK, map[string]any{"peers": []any{}})
+}
+
+func (s *Server) devices(c *call) error {
+	self := s.self()
+	self.Self = true
+	return c.answerJSON(http.StatusOK, map[string]any{"devices": []named{self}})
+}
+
+type held struct {
+	Entry  string `json:"entry"`
+	Log    string `json:"log"`
+	Seq    uint64 `json:"seq"`
+	Device string `json:"device"`
+	Reason string `json:"reason"`
+}
+
+func (s *Server) quarantine(c *call) error {
+	entries, err := s.backend.Quarantined()
+	if err != nil {
+		return err
+	}
+	rows := make([]held, len(entries))
+	for i, e := range entries {
+		rows[i] = held{e.Entry.String(), e.Log.String(), e.Seq, string(s.backend.Device(e.Log)), e.Reason}
+	}
+	return c.answerJSON(http.StatusOK, map[string]any{"quarantine": rows, "next": ""})
+}
+
+type verification struct {
+	Entries  uint64   `json:"entries"`
+	Seals    uint64   `json:"seals"`
+	Records  uint64   `json:"records"`
+	Problems []string `json:"problems"`
+}
+
+// verifyAll checks everything on disk. It takes memory and all of the disk's
+// speed, so there is one at a time.
+func (s *Server) verifyAll(c *call) error {
+	if !s.verify.TryLock() {
+		return &problem{Status: http.StatusConflict, Detail: "This device is being verified already."}
+	}
+	defer s.verify.Unlock()
+	ctx, cancel := s.untilStopping(c.r.Context())
+	defer cancel()
+	r, err := s.backend.Verify(ctx, func(float64) {})
+	if err != nil {
+		return err
+	}
+	doc := verification{r.Entries, r.Seals, r.Records, r.Problems}
+	if doc.Problems == nil {
+		doc.Problems = []string{}
+	}
+	return c.answerJSON(http.StatusOK, doc)
+}
+
+func (s *Server) health(c *call) error {
+	return c.answerJSON(http.StatusOK, map[string]string{"status": "ok"})
+}

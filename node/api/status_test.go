@@ -1,0 +1,86 @@
+package api_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"musafir/crdt"
+	"musafir/node/api"
+)
+
+func TestStatus(t *testing.T) {
+	s := newSite(t)
+	read := s.put("c/a", `{"n":1}`)
+	s.put("c/a", `{"n":2}`, match(read))
+	s.put("c/a", `{"n":3}`, match(read))
+	s.put("c/b", `{"n":1}`)
+	s.do("DELETE", "/v1/records/c/b", "").want(204)
+	a := s.do("GET", "/v1/status", "").want(200)
+	got := into[struct {
+		Camp      struct{ ID, Name string }
+		Device    struct{ ID, Name, Role string }
+		Version   string
+		Digest    string
+		StateRoot string `json:"state_root"`
+		Counts    struct{ Entries, Records, Conflicts, Quarantined int }
+		Disk      struct {
+			Free, Used uint64
+			State      string
+		}
+	}](a)
+	digest, root := s.device.Frontier().Digest(), s.device.StateRoot()
+	if got.Camp.Name != "Kutupalong" || got.Camp.ID != s.device.founded.Camp.String() || got.Device.Role != "coordinator" || got.Version != "test" {
+		t.Errorf("status %s", a.body)
+	}
+	if got.Digest != hex.EncodeToString(digest[:]) || got.StateRoot != hex.EncodeToString(root[:]) {
+		t.Errorf("status %s", a.body)
+	}
+	if got.Counts.Entries != 7 || got.Counts.Records != 1 || got.Counts.Conflicts != 1 || got.Disk.State != "ok" || got.Disk.Free == 0 {
+		t.Errorf("status %s", a.body)
+	}
+}
+
+func TestWhatOneDeviceKnowsOfOthers(t *testing.T) {
+	s := newSite(t)
+	for path, want := range map[string]string{
+		"/v1/peers": `{"peers":[]}`, "/v1/quarantine": `{"next":"","quarantine":[]}`, "/healthz": `{"status":"ok"}`,
+	} {
+		if a := s.do("GET", path, "").want(200); string(a.body) != want+"\n" {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	id, _, _ := s.device.Self()
+	if a := s.do("GET", "/v1/devices", "").want(200); !strings.Contains(string(a.body), `"id":"`+string(id)+`"`) {
+		t.Errorf("devices %s", a.body)
+	}
+	s.device.held = []api.Held{{Log: s.device.founded.Log, Seq: 7, Entry: crdt.EntryID{1}, Reason: "its author was removed"}}
+	if a := s.do("GET", "/v1/quarantine", "").want(200); !strings.Contains(string(a.body), "its author was removed") {
+		t.Errorf("quarantine %s", a.body)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	s := newSite(t)
+	s.put("c/a", `{"n":1}`)
+	a := s.do("POST", "/v1/verify", "").want(200)
+	if want := `{"entries":3,"seals":2,"records":1,"problems":[]}`; string(a.body) != want+"\n" {
+		t.Errorf("report %s, want %s", a.body, want)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := newSite(t)
+	s.put("c/a", `{"n":1}`)
+	s.do("GET", "/v1/records/c/never", "").want(404)
+	a := s.do("GET", "/metrics", "").want(200)
+	for _, want := range []string{
+		"musafir_records 1\n", "musafir_entries 3\n", "musafir_feed_position 1\n", "musafir_disk_full 0\n", "go_goroutines ",
+		`musafir_http_requests_total{method="GET",route="/v1/records/{collection}/{id}",status="404"} 1`,
+		`musafir_http_request_seconds_count{method="PUT",route="/v1/records/{collection}/{id}"} 1`,
+	} {
+		if !strings.Contains(string(a.body), want) {
+			t.Errorf("no %q in\n%s", want, a.body)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"bytes"
+	"log/slog"
+)
+
+// RawKeys is all that the database holds, by key.
+func (s *Store) RawKeys() (map[string][]byte, error) {
+	v := s.engine.view()
+	defer v.close()
+	keys := map[string][]byte{}
+	for _, letter := range []byte("mibesnqrtxfk") {
+		err := v.scan([]byte{letter}, nil, true, func(k, value []byte) (bool, error) {
+			keys[string(k)] = bytes.Clone(value)
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// ViewKey tells whether a key belongs to the merged view, the feed apart, and
+// gives its value without the place in the feed.
+func ViewKey(key string, value []byte) ([]byte, bool) {
+	if key[0] == keyFeed || bytes.IndexByte(viewKeys, key[0]) < 0 {
+		return nil, false
+	}
+	if key[0] != keyRow {
+		return value, true
+	}
+	head, state, err := readRowHead(value)
+	if err != nil {
+		return nil, true
+	}
+	head.position = 0
+	return append(appendRowHead(nil, head), state...), true
+}
+
+// Edit changes a memory disk behind the store's back; a nil value deletes.
+func (m *Memory) Edit(key string, value []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.synced = m.synced.Clone()
+	if value == nil {
+		m.synced.Delete(pair{key: []byte(key)})
+		return
+	}
+	m.synced.ReplaceOrInsert(pair{[]byte(key), bytes.Clone(value)})
+}
+
+// OpenUnsynced is a store that acknowledges what is not on disk.
+func OpenUnsynced(dir string) (*Store, error) {
+	e, err := openBadger(dir, make([]byte, keyBytes), false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return open(e, func(int) error { return nil }, defaultCacheBytes)
+}
+
+// OpenBytes is the free space that opening asks for.
+const OpenBytes = openBytes
