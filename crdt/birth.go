@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// LogKind is what a log is for.
-type LogKind uint8
+// LogKind is what a log is for. A newer program may know more kinds: the birth of
+// such a log is held and not merged.
+type LogKind uint64
 
 // Control logs hold membership acts, record logs hold records.
 const (
@@ -102,8 +103,7 @@ func (c *Change) Birth() (*Birth, error) {
 		r.fail(errType)
 	}
 	b := &Birth{Camp: r.optional()}
-	kind := r.uint()
-	b.Kind = LogKind(min(kind, uint64(logKindEnd)))
+	b.Kind = LogKind(r.uint())
 	b.Device = r.bytes()
 	b.Admission = r.optional()
 	if inc := r.bytes(); copy(b.Incarnation[:], inc) != len(b.Incarnation) || len(inc) > len(b.Incarnation) {
@@ -135,10 +135,15 @@ func (c *Change) Birth() (*Birth, error) {
 	return b, nil
 }
 
+// logKind is the kind of log that a well-formed birth begins.
+func (c *Change) logKind() LogKind {
+	r := reader{b: c.shape}
+	r.want(majorArray)
+	r.optional()
+	return LogKind(r.uint())
+}
+
 func (b *Birth) validate() error {
-	if b.Kind >= logKindEnd {
-		return errors.New("unknown kind of log")
-	}
 	if len(b.Device) != ed25519.PublicKeySize {
 		return errors.New("the device key is not an Ed25519 key")
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,7 @@ const (
 	tagValue   = 0x14
 	tagDigest  = 0x15
 	tagBucket  = 0x16
+	tagSeen    = 0x17
 )
 
 // SaltSize is the length of the random bytes that keep the values of a change
@@ -173,12 +175,14 @@ func (o Op) isElement() bool  { return o == OpAdd || o == OpDrop }
 func (o Op) isRegister() bool { return o == OpSet || o == OpRemove || o == OpMax }
 
 // A Write is what a change does at one path. Supersedes are indexes into the
-// change's Names.
+// change's Names. Elements are named by where they were written, not by what they
+// are: that is the same after erasure, and gives nothing away.
 type Write struct {
 	Path       string
 	Op         Op
 	Value      Value // nil for Remove, and once erased
 	Supersedes []uint16
+	Places     []uint16 // of Add and Drop, for each of Supersedes: the write of the named entry, from 1; 0: any that is no element
 }
 
 // A RecordChange is what one entry does to one record. Dead writes the record's
@@ -216,9 +220,9 @@ func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
 		if w.Op == OpSet && len(w.Supersedes) == 0 {
 			b = AppendText(b, w.Path)
 		} else {
-			b = AppendArray(b, 2+len(w.Supersedes))
+			b = AppendArray(b, 2+len(w.Supersedes)+len(w.Places))
 			b = appendUint(AppendText(b, w.Path), uint64(w.Op))
-			b = appendIndexes(b, w.Supersedes)
+			b = w.appendNamed(b)
 		}
 		if w.Op.hasValue() {
 			nValues++
@@ -239,6 +243,17 @@ func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
 func appendIndexes(b []byte, xs []uint16) []byte {
 	for _, x := range xs {
 		b = appendUint(b, uint64(x))
+	}
+	return b
+}
+
+// appendNamed writes what the write supersedes, of elements each with its place.
+func (w *Write) appendNamed(b []byte) []byte {
+	if !w.Op.isElement() {
+		return appendIndexes(b, w.Supersedes)
+	}
+	for i, x := range w.Supersedes {
+		b = appendUint(appendUint(b, uint64(x)), uint64(w.Places[i]))
 	}
 	return b
 }
@@ -326,11 +341,20 @@ func (r *reader) names() []ShortID {
 	if r.err != nil || len(p) == 0 {
 		return nil
 	}
-	names := make([]ShortID, len(p)/size)
-	for i := range names {
-		copy(names[i][:], p[i*size:])
+	return shortIDs(p)
+}
+
+// shortIDs are the ids that stand one behind another in b.
+func shortIDs(b []byte) (ids []ShortID) {
+	const size = len(ShortID{})
+	if len(b) < size {
+		return nil
 	}
-	return names
+	ids = make([]ShortID, len(b)/size)
+	for i := range ids {
+		copy(ids[i][:], b[i*size:])
+	}
+	return ids
 }
 
 func (r *reader) indexes(n int) []uint16 {
@@ -355,7 +379,7 @@ func (r *reader) write() Write {
 	if r.off < len(r.b) && r.b[r.off]>>5 == majorText {
 		return Write{Path: string(r.text())}
 	}
-	n := r.count("list of superseded entries", MaxNames+2)
+	n := r.count("list of superseded entries", 2*MaxNames+2)
 	if r.err == nil && n < 2 {
 		r.fail(errType)
 	}
@@ -365,8 +389,27 @@ func (r *reader) write() Write {
 		r.fail(errNotCanonical)
 	}
 	w.Op = Op(op)
-	w.Supersedes = r.indexes(n - 2)
+	if w.Op.isElement() {
+		r.places(&w, n-2)
+	} else {
+		w.Supersedes = r.indexes(n - 2)
+	}
 	return w
+}
+
+// places reads n numbers, index and place by turns.
+func (r *reader) places(w *Write, n int) {
+	if n%2 != 0 {
+		r.fail(errType)
+	}
+	for n /= 2; n > 0 && r.err == nil; n-- {
+		x, place := r.uint(), r.uint()
+		if x >= MaxNames || place > math.MaxUint16 {
+			r.fail(errType)
+		}
+		w.Supersedes = append(w.Supersedes, uint16(x))
+		w.Places = append(w.Places, uint16(place))
+	}
 }
 
 // validate checks everything that must hold of a change for it to mean one
@@ -410,7 +453,7 @@ func (c *RecordChange) validateWrite(i int, used []bool) error {
 	if err := ValidatePath(w.Path); err != nil {
 		return err
 	}
-	if !useIndexes(used, w.Supersedes) {
+	if !useIndexes(used, w.Supersedes) || !w.placed() {
 		return errNotCanonical
 	}
 	if !c.Erased {
@@ -435,6 +478,15 @@ func (c *RecordChange) validateWrite(i int, used []bool) error {
 		return nil
 	}
 	return errNotCanonical
+}
+
+// placed tells whether elements, and nothing else, are named with their places. A
+// drop takes back nothing but elements.
+func (w *Write) placed() bool {
+	if !w.Op.isElement() {
+		return len(w.Places) == 0
+	}
+	return len(w.Places) == len(w.Supersedes) && (w.Op == OpAdd || !slices.Contains(w.Places, 0))
 }
 
 func validateOperand(w *Write) error {

@@ -1,7 +1,6 @@
 package crdt
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,59 +35,11 @@ type Resolution struct {
 	Value Value
 }
 
-// Seen names the entries behind a record as somebody read it.
-type Seen struct {
-	Entries []ShortID
-}
-
-// MaxSeen is how many entries a version may name.
-const MaxSeen = 512
-
 // Errors of composing that callers tell apart.
 var (
 	ErrNoRecord = errors.New("no such record")
 	ErrConflict = errors.New("no such conflict")
 )
-
-// Seen is what a reader of the record has now seen.
-func (r *Record) Seen() Seen {
-	var s Seen
-	for _, src := range r.sources[:min(len(r.sources), MaxSeen)] {
-		s.Entries = append(s.Entries, src.Entry.Short())
-	}
-	slices.SortFunc(s.Entries, ShortID.Compare)
-	return s
-}
-
-const seenVersion = 1
-
-var errSeen = errors.New("the version is not one that a record carries: use the record's `version` as it was read")
-
-// String is the opaque form: a record's `version`.
-func (s Seen) String() string {
-	b := []byte{seenVersion}
-	for _, id := range s.Entries {
-		b = append(b, id[:]...)
-	}
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// ParseSeen reads what String wrote.
-func ParseSeen(text string) (*Seen, error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	const size = len(ShortID{})
-	if err != nil || len(b) == 0 || b[0] != seenVersion || len(b[1:])%size != 0 || len(b[1:])/size > MaxSeen {
-		return nil, errSeen
-	}
-	s := &Seen{}
-	for b = b[1:]; len(b) > 0; b = b[size:] {
-		s.Entries = append(s.Entries, ShortID(b[:size]))
-	}
-	if !ascending(s.Entries) || s.String() != text {
-		return nil, errSeen
-	}
-	return s, nil
-}
 
 // Compose turns an edit into the change that does it, naming for each path the
 // versions its author had seen: those shown and siblings equal to them, or all
@@ -122,61 +73,23 @@ type composer struct {
 	tree *node   // of base
 
 	unheld  []ShortID // seen elsewhere, not held here
+	blind   bool      // what was seen is not known here: base is empty
 	planned []plannedWrite
 	forced  bool // write even if nothing differs
 }
 
 type plannedWrite struct {
 	Write
-	names []ShortID
+	names []aim
 }
 
-// rewind makes base the record as somebody saw it. Seen names the entries of which
-// a version lived; whoever had those had the entries that they name, too.
-func (c *composer) rewind(all func() ([]*Touch, error)) error {
-	seen := c.edit.Seen.Entries
-	if slices.Equal(seen, c.now.Seen().Entries) && len(seen) < MaxSeen {
-		return nil
-	}
-	touches, err := all()
-	if err != nil {
-		return err
-	}
-	then := make([]*Touch, len(touches))
-	held := make(map[ShortID]*Touch, len(touches))
-	for i, t := range touches {
-		u := *t
-		u.Merged = false
-		then[i] = &u
-		held[t.Entry.Short()] = t
-	}
-	for _, name := range seen {
-		if held[name] == nil {
-			c.unheld = append(c.unheld, name)
-		}
-	}
-	past := make(map[ShortID]bool, len(touches))
-	for todo := slices.Clone(seen); len(todo) > 0; {
-		name := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if t := held[name]; t != nil && !past[name] {
-			past[name] = true
-			todo = append(todo, t.Change.Names...)
-		}
-	}
-	for i, t := range touches {
-		then[i].Merged = t.Merged && past[t.Entry.Short()]
-	}
-	for again := true; again; {
-		c.base, again = Refold(c.edit.Key, then), false
-		for _, s := range c.base.sources {
-			if _, found := slices.BinarySearchFunc(seen, s.Entry.Short(), ShortID.Compare); !found {
-				s.Merged, again = false, true // named before it came here
-			}
-		}
-	}
-	return nil
+// An aim is an entry to be named and, for an element of a set, which of its writes.
+type aim struct {
+	entry ShortID
+	place uint16
 }
+
+func (a aim) compare(b aim) int { return a.entry.Compare(b.entry) }
 
 func (c *composer) plan() error {
 	e := c.edit
@@ -264,10 +177,8 @@ func (c *composer) planTree() error {
 		if err := ValidatePath(p); err != nil {
 			return err
 		}
-		if n := c.tree.find(p); n != nil {
-			if err := c.remove(n); err != nil {
-				return err
-			}
+		if err := c.removePath(p); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -325,6 +236,7 @@ func (c *composer) patched(n *node, patch Value) (*target, error) {
 		t = n.current()
 	}
 	var err error
+	var gone []string
 	patch.Fields(func(key string, v Value) {
 		path := JoinPath(n.path, key)
 		if err == nil {
@@ -338,6 +250,9 @@ func (c *composer) patched(n *node, patch Value) (*target, error) {
 			t.kids = slices.Delete(t.kids, i, i+1)
 		}
 		if v.Kind() == KindNull {
+			if !found {
+				gone = append(gone, path)
+			}
 			return
 		}
 		var kid *target
@@ -354,6 +269,12 @@ func (c *composer) patched(n *node, patch Value) (*target, error) {
 	})
 	if len(t.kids) == 0 && t.path != "" {
 		t.leaf = EmptyObject
+		return t, err
+	}
+	for _, path := range gone {
+		if err == nil {
+			err = c.removePath(path)
+		}
 	}
 	return t, err
 }
@@ -463,6 +384,27 @@ func (c *composer) remove(n *node) error {
 	c.write(Write{Path: n.path, Op: OpRemove}, c.claims(n.path))
 	return nil
 }
+
+// removePath plans the removal of what path shows, or would show here too if all
+// that its author had seen were held.
+func (c *composer) removePath(path string) error {
+	n := c.tree.find(path)
+	if n != nil && n.shown {
+		return c.remove(n)
+	}
+	if !c.sawMore() {
+		return nil
+	}
+	if err := c.refuseTyped(n, path); err != nil {
+		return err
+	}
+	c.write(Write{Path: path, Op: OpRemove}, c.claims(path))
+	return nil
+}
+
+// sawMore tells whether the author had seen what is not held here, or cannot be
+// told apart: then nothing it asks for is done already.
+func (c *composer) sawMore() bool { return c.blind || len(c.unheld) > 0 }
 
 // refuseTyped says why a plain write cannot go to path, whose node is n, if a
 // counter or a set is shown there, inside or around it.
@@ -574,8 +516,7 @@ func (c *composer) planAdd(f Field) error {
 	if err := c.refuseValue(n, f.Key, sideSet, "set"); err != nil {
 		return err
 	}
-	names := append(c.removalClaims(f.Key), c.elementClaims(n, f.Value)...)
-	c.write(Write{Path: f.Key, Op: OpAdd, Value: f.Value}, names)
+	c.add(n, f, append(c.removalClaims(f.Key), c.unheld...))
 	return nil
 }
 
@@ -584,11 +525,23 @@ func (c *composer) planDrop(f Field) error {
 	if err != nil {
 		return err
 	}
-	names := c.elementClaims(n, f.Value)
-	if len(names) > 0 || len(c.unheld) > 0 {
-		c.write(Write{Path: f.Key, Op: OpDrop, Value: f.Value}, names)
+	names := n.aims(f.Value)
+	if len(names) > 0 || c.sawMore() { // where it stands in what is not held, nobody here knows: it stays
+		c.planned = append(c.planned, plannedWrite{Write{Path: f.Key, Op: OpDrop, Value: f.Value}, names})
 	}
 	return nil
+}
+
+// add plans the addition of an element in place of the equal ones, and of what
+// names wrote that is no element.
+func (c *composer) add(n *node, f Field, names []ShortID) {
+	aims := n.aims(f.Value)
+	for _, id := range names {
+		if !slices.ContainsFunc(aims, func(a aim) bool { return a.entry == id }) {
+			aims = append(aims, aim{entry: id})
+		}
+	}
+	c.planned = append(c.planned, plannedWrite{Write{Path: f.Key, Op: OpAdd, Value: f.Value}, aims})
 }
 
 func (c *composer) typedNode(path string) (*node, error) {
@@ -619,19 +572,29 @@ func (c *composer) sawRemovals(n *node) bool {
 // everything tells whether the author says that it saw the siblings, too.
 func (c *composer) everything() bool { return c.edit.Seen != nil || c.edit.Resolve != nil }
 
-func (c *composer) elementClaims(n *node, elem Value) (names []ShortID) {
-	if n != nil {
-		for _, v := range n.elements {
-			if v.value().Equal(elem) {
-				names = append(names, v.Entry.Short())
-			}
+// aims are the living additions of an element.
+func (n *node) aims(elem Value) (aims []aim) {
+	if n == nil {
+		return nil
+	}
+	for _, v := range n.elements {
+		if v.value().Equal(elem) {
+			aims = append(aims, aim{v.Entry.Short(), uint16(v.slot)})
 		}
 	}
-	return names
+	return aims
 }
 
+// write plans a write of no element.
 func (c *composer) write(w Write, names []ShortID) {
-	c.planned = append(c.planned, plannedWrite{w, append(names, c.unheld...)})
+	aims := make([]aim, 0, len(names)+len(c.unheld))
+	for _, id := range names {
+		aims = append(aims, aim{entry: id})
+	}
+	for _, id := range c.unheld {
+		aims = append(aims, aim{entry: id})
+	}
+	c.planned = append(c.planned, plannedWrite{w, aims})
 }
 
 // claims are the entries that a write to path replaces: behind what is shown
@@ -719,7 +682,7 @@ func (c *composer) resolve(res *Resolution) error {
 	}
 	if slices.ContainsFunc(n.elements, func(v version) bool { return v.Entry.Short() == res.Entry }) {
 		for _, v := range n.elements {
-			c.write(Write{Path: res.Path, Op: OpAdd, Value: v.value()}, names)
+			c.add(n, Field{res.Path, v.value()}, append(names, c.unheld...))
 		}
 		return nil
 	}
@@ -772,7 +735,7 @@ func (c *composer) change() (*RecordChange, error) {
 		return nil, nil
 	}
 	rc := &RecordChange{Key: c.edit.Key, Dead: c.edit.Delete}
-	live := c.livenessClaims()
+	liveness := plannedWrite{names: c.livenessClaims()}
 	slices.SortFunc(c.planned, func(a, b plannedWrite) int {
 		if s := strings.Compare(a.Path, b.Path); s != 0 {
 			return s
@@ -785,33 +748,34 @@ func (c *composer) change() (*RecordChange, error) {
 	c.planned = slices.CompactFunc(c.planned, func(a, b plannedWrite) bool {
 		return a.Path == b.Path && a.Op == b.Op && a.Op.isElement() && a.Value.Equal(b.Value)
 	})
-	rc.Names = append(rc.Names, live...)
-	for _, w := range c.planned {
-		rc.Names = append(rc.Names, w.names...)
+	for _, w := range append(c.planned, liveness) {
+		for _, a := range w.names {
+			rc.Names = append(rc.Names, a.entry)
+		}
 	}
 	slices.SortFunc(rc.Names, ShortID.Compare)
 	rc.Names = slices.Compact(rc.Names)
 	rc.Names = rc.Names[:min(len(rc.Names), MaxNames)] // the rest stay siblings
-	rc.Supersedes = rc.indexesOf(live)
+	rc.Supersedes = rc.named(liveness).Supersedes
 	for _, w := range c.planned {
-		w.Supersedes = rc.indexesOf(w.names)
-		rc.Writes = append(rc.Writes, w.Write)
+		rc.Writes = append(rc.Writes, rc.named(w))
 	}
 	return rc, rc.validate()
 }
 
-func (rc *RecordChange) indexesOf(names []ShortID) []uint16 {
-	if len(names) == 0 {
-		return nil
-	}
-	xs := make([]uint16, 0, len(names))
-	for _, id := range names {
-		if i, found := slices.BinarySearchFunc(rc.Names, id, ShortID.Compare); found {
-			xs = append(xs, uint16(i))
+// named is a planned write with the indexes of what it names.
+func (rc *RecordChange) named(w plannedWrite) Write {
+	slices.SortFunc(w.names, aim.compare)
+	w.names = slices.CompactFunc(w.names, func(a, b aim) bool { return a.entry == b.entry })
+	for _, a := range w.names {
+		if i, found := slices.BinarySearchFunc(rc.Names, a.entry, ShortID.Compare); found {
+			w.Supersedes = append(w.Supersedes, uint16(i))
+			if w.Op.isElement() {
+				w.Places = append(w.Places, a.place)
+			}
 		}
 	}
-	slices.Sort(xs)
-	return slices.Compact(xs)
+	return w.Write
 }
 
 // needed tells whether the edit changes anything at all.
@@ -821,7 +785,7 @@ func (c *composer) needed() bool {
 	case len(c.planned) > 0:
 		return true
 	case c.edit.Delete:
-		return !deleted || len(c.unheld) > 0
+		return !deleted || c.sawMore()
 	case c.edit.Undelete:
 		_, both := c.base.livenessConflict()
 		return deleted || both
@@ -832,12 +796,15 @@ func (c *composer) needed() bool {
 
 // livenessClaims names the `alive` versions seen, and the dead ones too where the
 // record is to live again, or to die.
-func (c *composer) livenessClaims() (names []ShortID) {
+func (c *composer) livenessClaims() (names []aim) {
 	all := c.edit.Delete || c.edit.Undelete || c.base.Deleted()
 	for _, s := range c.base.sources {
 		if s.living[0] && (all || !s.Change.Dead) {
-			names = append(names, s.Entry.Short())
+			names = append(names, aim{entry: s.Entry.Short()})
 		}
 	}
-	return append(names, c.unheld...)
+	for _, id := range c.unheld {
+		names = append(names, aim{entry: id})
+	}
+	return names
 }

@@ -2,6 +2,8 @@ package crdt
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"testing"
 )
 
@@ -142,5 +144,100 @@ func TestResolveToSet(t *testing.T) {
 	shows(t, a, object{"p": []any{2}})
 	if v := a.rec.View(); len(v.Conflicts) > 0 {
 		t.Errorf("%s", viewText(v))
+	}
+}
+
+// crowd is a device that holds n writes to a field that know nothing of one
+// another.
+func crowd(n int) *device {
+	d := newDevice(newWriter(1))
+	for i := range uint32(n) {
+		id := EntryID{0: byte(i >> 8), 1: byte(i), 31: 7}
+		d.take(&Touch{Ref: Ref{Branch: i + 2}, Log: LogID(id), Entry: id, Time: 1, Merged: true, Change: &RecordChange{
+			Key: testKey, Writes: []Write{{Path: "p", Value: Int(int64(i))}},
+		}})
+	}
+	return d
+}
+
+// A version of more entries than it can list means all of them or nothing.
+func TestVersionOfMany(t *testing.T) {
+	for _, n := range []int{MaxSeen, MaxSeen + 1, 2 * MaxSeen} {
+		d := crowd(n)
+		read, err := ParseSeen(d.rec.Seen().String())
+		if err != nil || len(read.String()) > 11_000 || (len(read.Entries) == n) != (n <= MaxSeen) {
+			t.Fatalf("%d entries: %+v, %v", n, read, err)
+		}
+		do(t, d, 2, &Edit{Set: []Field{{"p", Text("settled")}}, Seen: read})
+		if v := d.rec.View(); len(v.Conflicts) > 0 {
+			t.Fatalf("%d entries: %d conflicts are left", n, len(v.Conflicts))
+		}
+		do(t, d, 3, &Edit{Delete: true, Seen: new(d.rec.Seen())})
+		if !d.rec.Deleted() {
+			t.Error("not deleted")
+		}
+	}
+}
+
+// Where such a version is not that of now, nothing was seen: every edit is
+// written, beside all there is.
+func TestVersionOfManyThatPassed(t *testing.T) {
+	d := crowd(MaxSeen + 1)
+	read := d.rec.Seen()
+	do(t, d, 2, &Edit{Set: []Field{{"q", Int(1)}}})
+	for _, e := range []*Edit{
+		{Delete: true}, {Undelete: true}, {Set: []Field{{"q", Int(1)}}}, {Set: []Field{{"p", Text("new")}}}, {Remove: []string{"q"}},
+		{Replace: EmptyObject}, {Patch: Object([]Field{{"p", Null}})}, {Patch: Object([]Field{{"o", Object([]Field{{"r", Int(1)}, {"s", Null}})}})},
+		{Add: []Field{{"s", Int(1)}}}, {Drop: []Field{{"s", Int(1)}}}, {Increment: []Field{{"c", Int(1)}}}, {Max: []Field{{"m", Int(1)}}},
+	} {
+		e.Seen = &read
+		n := len(d.rec.sources)
+		x := do(t, d, 3, e)
+		if len(x.Change.Names) > 0 || len(d.rec.sources) != n+1 {
+			t.Errorf("%+v named %d entries", *e, len(x.Change.Names))
+		}
+		if len(e.Remove) > 0 && len(x.Change.Writes) != 1 || e.Patch != nil && !slices.ContainsFunc(x.Change.Writes, func(w Write) bool { return w.Op == OpRemove }) {
+			t.Errorf("%+v writes %+v", *e, x.Change.Writes)
+		}
+	}
+	if v := d.rec.View(); v.Deleted || len(v.Conflicts) == 0 || v.Conflicts[0].Path != "" {
+		t.Errorf("the deletion is no conflict")
+	}
+	if _, err := Compose(d.rec, &Edit{Key: testKey, Resolve: &Resolution{Path: "p", Value: Int(1)}, Seen: &read}, d.all); !errors.Is(err, ErrConflict) {
+		t.Errorf("resolved what was not seen: %v", err)
+	}
+}
+
+// A removal of what was read elsewhere waits for it.
+func TestRemoveBeforeItCame(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 5, &Edit{Set: []Field{{"p", Int(1)}, {"t", Int(1)}}})
+	do(t, b, 1, &Edit{Remove: []string{"p"}, Seen: new(a.rec.Seen())})
+	meet(a, b)
+	shows(t, b, object{"t": 1})
+	if v := b.rec.View(); len(v.Conflicts) > 0 {
+		t.Errorf("%s", viewText(v))
+	}
+}
+
+// Of two counters, one inside the other, neither vanishes.
+func TestCounterInACounter(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 1, &Edit{Increment: []Field{{"p", Int(5)}}})
+	do(t, b, 2, &Edit{Increment: []Field{{"p/q/r", Int(7)}, {"p/s", Int(8)}}})
+	meet(a, b)
+	shows(t, a, object{"p": 5})
+	v := a.rec.View()
+	for i, want := range []struct {
+		path string
+		sum  int64
+	}{{"p/q/r", 7}, {"p/s", 8}} {
+		c := v.Conflicts[i]
+		if len(v.Conflicts) != 2 || c.Path != want.path || c.Shown != nil || len(c.Siblings) != 1 || !c.Siblings[0].Value.Equal(Int(want.sum)) || c.Siblings[0].Touch != nil {
+			t.Fatalf("%s", viewText(v))
+		}
+	}
+	if viewText(b.rec.View()) != viewText(v) || a.rec.ConflictCount() != 2 {
+		t.Error("two devices tell it differently")
 	}
 }

@@ -188,11 +188,18 @@ func (e *Entry) validate() error {
 	return nil
 }
 
-// Known tells whether this program knows every kind of change in the entry. An
-// entry that it does not know is held whole and not merged.
+// Known tells whether this program knows every kind of change in the entry, and
+// the kind of log if it begins one. An entry that it does not know is held whole
+// and not merged.
 func (e *Entry) Known() bool {
 	for i := range e.Changes {
-		if e.Changes[i].Kind > KindRecord {
+		switch c := &e.Changes[i]; c.Kind {
+		case KindBirth:
+			if c.logKind() >= logKindEnd {
+				return false
+			}
+		case KindRecord:
+		default:
 			return false
 		}
 	}

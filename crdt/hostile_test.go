@@ -193,3 +193,66 @@ func TestEditsThatContradict(t *testing.T) {
 		}
 	}
 }
+
+// longClaims is about the longest change that names only entries nobody holds.
+func longClaims(t *testing.T) *RecordChange {
+	rc := &RecordChange{Key: testKey}
+	var all []uint16
+	for i := range 1500 {
+		rc.Names = append(rc.Names, ShortID{byte(i >> 8), byte(i)})
+		all = append(all, uint16(i))
+	}
+	for i := range 8 {
+		path := strings.Repeat("p", MaxPathBytes-1) + string(rune('a'+i))
+		rc.Writes = append(rc.Writes, Write{Path: path, Value: Null, Supersedes: all})
+	}
+	c, err := rc.Encode([SaltSize]byte{})
+	if err != nil || len(c.Encoded()) < 60_000 {
+		t.Fatalf("%d bytes: %v", len(c.Encoded()), err)
+	}
+	return rc
+}
+
+// A change that waits for very many entries makes a short row, and they end the
+// wait one by one.
+func TestLongClaimsMakeAShortRow(t *testing.T) {
+	for _, merged := range []bool{true, false} {
+		long := &Touch{Ref: Ref{Branch: 9, Seq: 1 << 40, Offset: 1 << 17}, Entry: EntryID{0xff}, Merged: merged, Change: longClaims(t)}
+		touches := []*Touch{long}
+		if !merged { // all of it is reached through another one
+			by := *long
+			by.Ref, by.Entry, by.Merged, by.Change = Ref{Branch: 8}, EntryID{0xfe}, true, claimAll(long)
+			touches = append(touches, &by)
+		}
+		d := newDevice()
+		for _, x := range touches {
+			d.take(x)
+		}
+		row := rowOf(Refold(testKey, touches))
+		if len(row) >= 1<<10 || !bytes.Equal(row, rowOf(d.rec)) {
+			t.Fatalf("merged %v: a row of %d bytes, applied one by one of %d", merged, len(row), len(rowOf(d.rec)))
+		}
+		checkOracle(t, d.rec, touches)
+		for i, name := range long.Change.Names[:40] {
+			id := EntryID{}
+			copy(id[:], name[:])
+			d.take(&Touch{Ref: Ref{Branch: 1, Seq: uint64(i)}, Entry: id, Merged: i%2 == 0, Change: &RecordChange{
+				Key: testKey, Writes: []Write{{Path: long.Change.Writes[i%8].Path, Value: True}},
+			}})
+			d.rec = reread(t, d.rec, d.held)
+		}
+		checkOracle(t, d.rec, d.held)
+		if !bytes.Equal(rowOf(d.rec), rowOf(Refold(testKey, d.held))) {
+			t.Fatalf("merged %v: Apply and Refold differ", merged)
+		}
+	}
+}
+
+// claimAll is a change that names a touch in all that it writes.
+func claimAll(x *Touch) *RecordChange {
+	rc := &RecordChange{Key: x.Change.Key, Names: []ShortID{x.Entry.Short()}, Supersedes: []uint16{0}}
+	for _, w := range x.Change.Writes {
+		rc.Writes = append(rc.Writes, Write{Path: w.Path, Value: Null, Supersedes: []uint16{0}})
+	}
+	return rc
+}

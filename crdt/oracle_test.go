@@ -51,25 +51,21 @@ func plain(op Op) bool { return op == OpSet || op == OpRemove || op == OpMax }
 
 // replaces tells whether spot a says that it replaces what spot b wrote.
 func replaces(a, b spot) bool {
-	named := false
-	for _, x := range a.supersedes() {
-		named = named || bytes.Equal(a.touch.Change.Names[x][:], b.touch.Entry[:16])
-	}
-	if !named {
+	nth := slices.IndexFunc(a.supersedes(), func(x uint16) bool { return bytes.Equal(a.touch.Change.Names[x][:], b.touch.Entry[:16]) })
+	if nth < 0 {
 		return false
 	}
 	if a.slot == 0 || b.slot == 0 {
 		return a.slot == b.slot
 	}
 	v, w := a.write(), b.write()
-	switch {
-	case w.Op == OpIncrement:
-		return false
-	case plain(v.Op) || plain(w.Op):
-		return holds(v.Path, w.Path) || holds(w.Path, v.Path)
-	default:
-		return v.Op != OpIncrement && v.Path == w.Path && bytes.Equal(v.Value, w.Value)
+	if (v.Op == OpAdd || v.Op == OpDrop) && v.Places[nth] > 0 {
+		return b.slot == int(v.Places[nth]) && v.Path == w.Path && (w.Op == OpAdd || w.Op == OpDrop)
 	}
+	if w.Op == OpIncrement || !plain(v.Op) && !plain(w.Op) {
+		return false
+	}
+	return holds(v.Path, w.Path) || holds(w.Path, v.Path)
 }
 
 type oracle struct {
@@ -127,26 +123,17 @@ func newOracle(key RecordKey, touches []*Touch) *oracle {
 }
 
 func (o *oracle) wait(s spot, touches []*Touch) {
-	for _, x := range s.supersedes() {
+	for nth, x := range s.supersedes() {
 		name := s.touch.Change.Names[x]
-		if slices.ContainsFunc(touches, func(t *Touch) bool { return bytes.Equal(t.Entry[:16], name[:]) }) {
-			continue
+		if !slices.ContainsFunc(touches, func(t *Touch) bool { return bytes.Equal(t.Entry[:16], name[:]) }) {
+			o.waits[waitLine(s, nth)] = true
 		}
-		o.waits[fmt.Sprint(name, " ", waitScope(s))] = true
 	}
 }
 
-func waitScope(s spot) string {
-	switch {
-	case s.slot == 0:
-		return "liveness"
-	case plain(s.write().Op):
-		return "field " + s.write().Path
-	case s.write().Op == OpIncrement:
-		return "element " + s.write().Path + " "
-	default:
-		return fmt.Sprintf("element %s %x", s.write().Path, []byte(s.write().Value))
-	}
+// waitLine is a claim that waits: whose, of which slot, for whom.
+func waitLine(s spot, nth int) string {
+	return fmt.Sprint(s.touch.Entry, s.slot, s.touch.Change.Names[s.supersedes()[nth]])
 }
 
 // later orders by (time, log, entry).
@@ -351,6 +338,9 @@ func (o *oracle) conflicts() (lines []string) {
 		if elements := o.elements(p); len(elements) > 0 && !(shown && side == "set") {
 			lines = append(lines, conflictLine(p, value, core(o.set(p)), "", elements[0].touch))
 		}
+		if sum, is := o.counts[p]; is && !shown {
+			lines = append(lines, conflictLine(p, value, core(sum), "", nil))
+		}
 		for _, s := range o.removals(p) {
 			if shown {
 				lines = append(lines, conflictLine(p, value, nil, "removed", s.touch))
@@ -362,7 +352,11 @@ func (o *oracle) conflicts() (lines []string) {
 }
 
 func conflictLine(path string, shown, sibling []byte, what string, t *Touch) string {
-	return fmt.Sprintf("%q shows %x, beside it %x %s of %s", path, shown, sibling, what, t.Entry.Short())
+	by := "many"
+	if t != nil {
+		by = t.Entry.Short().String()
+	}
+	return fmt.Sprintf("%q shows %x, beside it %x %s of %s", path, shown, sibling, what, by)
 }
 
 func viewConflicts(v View) (lines []string) {
@@ -462,9 +456,8 @@ func checkOracle(t tb, r *Record, touches []*Touch) {
 		t.Fatalf("slot %d of %s lives and should be dead", s.slot, s.touch.Entry.Short())
 	}
 	waits := map[string]bool{}
-	for _, c := range r.pending {
-		scope := [...]string{"liveness", "field " + c.path, fmt.Sprintf("element %s %x", c.path, []byte(c.elem))}[c.scope]
-		waits[fmt.Sprint(c.name, " ", scope)] = true
+	for _, x := range r.waiting {
+		x.each(func(c claim) { waits[waitLine(spot{c.by, c.slot}, c.nth)] = true })
 	}
 	if fmt.Sprint(waits) != fmt.Sprint(o.waits) {
 		t.Fatalf("waits for\n%v\nand should for\n%v", waits, o.waits)

@@ -83,66 +83,41 @@ type Record struct {
 
 	sources  []*source // in order of their refs
 	counters []counter // in order of their paths
-	pending  []claim   // claims on entries not held yet, sorted
+	waiting  []*waiter // in order of their refs
 }
 
-// scope is what a claim may reach in the entry it names.
-type scope uint8
-
-const (
-	scopeLive    scope = iota // the liveness
-	scopeField                // versions at the path, and at those that hold it or that it holds
-	scopeElement              // as scopeField, but of sets only additions of the same element
-)
-
-// A claim is one superseded name: the versions of the named entry that it
-// reaches are dead.
+// A claim is what one slot of a touch says of one entry that it names: the
+// versions that the claim reaches there are dead.
 type claim struct {
-	name  ShortID
-	scope scope
-	path  string
-	elem  Value
+	by   *Touch
+	slot int
+	nth  int // of the slot's superseded entries
 }
 
-func (c claim) compare(d claim) int {
-	return cmp.Or(c.name.Compare(d.name), cmp.Compare(c.scope, d.scope), cmp.Compare(c.path, d.path), bytes.Compare(c.elem, d.elem))
-}
+func (c claim) name() ShortID { return c.by.Change.Names[c.by.Change.supersedes(c.slot)[c.nth]] }
 
 // reaches tells whether the claim is on that slot of the entry it names.
-func (c *claim) reaches(rc *RecordChange, slot int) bool {
-	if slot == 0 || c.scope == scopeLive {
-		return slot == 0 && c.scope == scopeLive
+func (c claim) reaches(rc *RecordChange, slot int) bool {
+	if slot == 0 || c.slot == 0 {
+		return slot == c.slot
 	}
-	w := &rc.Writes[slot-1]
+	v, w := &c.by.Change.Writes[c.slot-1], &rc.Writes[slot-1]
 	switch {
-	case w.Op == OpIncrement:
-		return false
-	case c.scope == scopeField || w.Op.isRegister():
-		return related(c.path, w.Path)
+	case v.Op.isElement() && v.Places[c.nth] != 0:
+		return slot == int(v.Places[c.nth]) && w.Op.isElement() && v.Path == w.Path
+	case v.Op.isRegister():
+		return w.Op != OpIncrement && related(v.Path, w.Path)
 	default:
-		return c.path == w.Path && c.elem.Equal(w.Value)
+		return w.Op.isRegister() && related(v.Path, w.Path)
 	}
 }
 
-// eachClaim calls f with the claims that one slot of a change makes.
-func (rc *RecordChange) eachClaim(slot int, f func(claim)) {
-	c := claim{scope: scopeLive}
-	xs := rc.Supersedes
-	if slot > 0 {
-		w := &rc.Writes[slot-1]
-		c.path, xs = w.Path, w.Supersedes
-		c.scope = scopeElement
-		if w.Op.isRegister() {
-			c.scope = scopeField
-		}
-		if w.Op.isElement() {
-			c.elem = w.Value
-		}
+// supersedes are the names, as indexes, that a slot claims something of.
+func (c *RecordChange) supersedes(slot int) []uint16 {
+	if slot == 0 {
+		return c.Supersedes
 	}
-	for _, x := range xs {
-		c.name = rc.Names[x]
-		f(c)
-	}
+	return c.Writes[slot-1].Supersedes
 }
 
 // Held looks up an entry that touched the record and of which no version lives
@@ -196,9 +171,7 @@ func (r *Record) retire(e *Effect) {
 func (r *Record) Hold(t *Touch, held Held) Effect {
 	var e Effect
 	m := merge{r: r, held: held, effect: &e}
-	for _, c := range r.awaiting(t.Entry.Short()) {
-		m.conduct(c, t)
-	}
+	r.arrive(t, func(c claim) { m.conduct(c, t) })
 	m.drain()
 	r.retire(&e)
 	return e
@@ -206,24 +179,13 @@ func (r *Record) Hold(t *Touch, held Held) Effect {
 
 // settle applies the claims that came before the entry they name.
 func (r *Record) settle(s *source) {
-	for _, c := range r.awaiting(s.Entry.Short()) {
+	r.arrive(s.Touch, func(c claim) {
 		for i := range s.living {
 			if c.reaches(s.Change, i) {
 				s.kill(i)
 			}
 		}
-	}
-}
-
-// awaiting takes out the claims that wait for an entry.
-func (r *Record) awaiting(name ShortID) (claims []claim) {
-	r.pending = slices.DeleteFunc(r.pending, func(c claim) bool {
-		if c.name == name {
-			claims = append(claims, c)
-		}
-		return c.name == name
 	})
-	return claims
 }
 
 func (r *Record) insert(s *source) {
@@ -273,12 +235,17 @@ type conduit struct {
 
 func (m *merge) carry(t *Touch) {
 	for slot := range t.Change.slots() {
-		t.Change.eachClaim(slot, m.push)
+		m.push(t, slot)
 	}
 	m.drain()
 }
 
-func (m *merge) push(c claim) { m.todo = append(m.todo, c) }
+// push queues the claims of one slot.
+func (m *merge) push(t *Touch, slot int) {
+	for nth := range t.Change.supersedes(slot) {
+		m.todo = append(m.todo, claim{t, slot, nth})
+	}
+}
 
 func (m *merge) drain() {
 	for n := len(m.todo) - 1; n >= 0; n = len(m.todo) - 1 {
@@ -301,7 +268,8 @@ func (m *merge) source(name ShortID) *source {
 }
 
 func (m *merge) claim(c claim) {
-	if s := m.source(c.name); s != nil {
+	name := c.name()
+	if s := m.source(name); s != nil {
 		for i := range s.living {
 			if !s.living[i] || !c.reaches(s.Change, i) {
 				continue
@@ -315,10 +283,10 @@ func (m *merge) claim(c claim) {
 	}
 	t, ok := (*Touch)(nil), false
 	if m.held != nil {
-		t, ok = m.held(c.name)
+		t, ok = m.held(name)
 	}
 	if !ok {
-		m.r.remember(c)
+		m.r.wait(c)
 	} else if !t.Merged {
 		m.conduct(c, t)
 	}
@@ -326,7 +294,7 @@ func (m *merge) claim(c claim) {
 
 func (m *merge) conduct(c claim, t *Touch) {
 	for slot := range t.Change.slots() {
-		at := conduit{c.name, slot}
+		at := conduit{t.Entry.Short(), slot}
 		if m.passed[at] || !c.reaches(t.Change, slot) {
 			continue
 		}
@@ -334,14 +302,7 @@ func (m *merge) conduct(c claim, t *Touch) {
 			m.passed = map[conduit]bool{}
 		}
 		m.passed[at] = true
-		t.Change.eachClaim(slot, m.push)
-	}
-}
-
-func (r *Record) remember(c claim) {
-	i, found := slices.BinarySearchFunc(r.pending, c, claim.compare)
-	if !found {
-		r.pending = slices.Insert(r.pending, i, c)
+		m.push(t, slot)
 	}
 }
 

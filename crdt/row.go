@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var errRow = errors.New("the view of the record is damaged")
@@ -13,47 +14,51 @@ var errRow = errors.New("the view of the record is damaged")
 func (r *Record) AppendRow(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(r.sources)))
 	for _, s := range r.sources {
-		b = binary.AppendUvarint(b, uint64(s.Ref.Branch))
-		b = binary.AppendUvarint(b, s.Ref.Seq)
-		b = binary.AppendUvarint(b, uint64(s.Ref.Offset))
-		b = s.appendLiving(b)
+		b = s.appendLiving(appendRef(b, s.Ref))
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.counters)))
 	for _, c := range r.counters {
 		b = appendString(b, c.path)
 		b = binary.AppendVarint(b, c.sum)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.pending)))
-	for _, c := range r.pending {
-		b = append(append(b, c.name[:]...), byte(c.scope))
-		b = appendString(b, c.path)
-		b = appendString(b, string(c.elem))
+	b = binary.AppendUvarint(b, uint64(len(r.waiting)))
+	for _, w := range r.waiting {
+		b = w.append(appendRef(b, w.Ref))
 	}
 	return b
+}
+
+func appendRef(b []byte, r Ref) []byte {
+	b = binary.AppendUvarint(b, uint64(r.Branch))
+	b = binary.AppendUvarint(b, r.Seq)
+	return binary.AppendUvarint(b, uint64(r.Offset))
 }
 
 // appendLiving writes 0 if all versions of the touch live, else 1 and a bit per
 // slot.
 func (s *source) appendLiving(b []byte) []byte {
-	all := true
+	living, all := newBitset(len(s.living)), true
 	for i, alive := range s.living {
-		if alive != s.Change.makesVersion(i) {
-			all = false
-			break
+		if alive {
+			living.set(i)
 		}
+		all = all && alive == s.Change.makesVersion(i)
 	}
 	if all {
 		return append(b, 0)
 	}
-	b = append(b, 1)
-	at := len(b)
-	b = append(b, make([]byte, (len(s.living)+7)/8)...)
-	for i, alive := range s.living {
-		if alive {
-			b[at+i/8] |= 1 << (i % 8)
-		}
+	return append(append(b, 1), living...)
+}
+
+// append writes 0 if all slots may wait, else 1 and a bit per slot, then a bit
+// per name.
+func (w *waiter) append(b []byte) []byte {
+	if w.slots == nil {
+		b = append(b, 0)
+	} else {
+		b = append(append(b, 1), w.slots...)
 	}
-	return b
+	return append(b, w.names...)
 }
 
 func appendString(b []byte, s string) []byte {
@@ -65,8 +70,7 @@ func ReadRow(key RecordKey, row []byte, load func(Ref) (*Touch, error)) (*Record
 	r := &Record{Key: key}
 	d := rowReader{b: row}
 	for range d.count() {
-		ref := Ref{Branch: uint32(d.uvarint()), Seq: d.uvarint(), Offset: uint32(d.uvarint())}
-		explicit := d.byte() == 1
+		ref, explicit := d.ref(), d.byte() == 1
 		if d.bad {
 			break
 		}
@@ -86,16 +90,28 @@ func ReadRow(key RecordKey, row []byte, load func(Ref) (*Touch, error)) (*Record
 		r.counters = append(r.counters, c)
 	}
 	for range d.count() {
-		c := claim{name: ShortID(d.take(len(ShortID{}))), scope: scope(d.byte()), path: d.string()}
-		if elem := d.string(); elem != "" {
-			c.elem = Value(elem)
+		ref, explicit := d.ref(), d.byte() == 1
+		if d.bad {
+			break
 		}
-		r.pending = append(r.pending, c)
+		t, err := r.loadOnce(ref, load)
+		if err != nil {
+			return nil, fmt.Errorf("read record %s: %w", key, err)
+		}
+		r.waiting = append(r.waiting, d.waiter(t, explicit))
 	}
 	if d.bad || len(d.b) != 0 {
 		return nil, fmt.Errorf("read record %s: %w", key, errRow)
 	}
 	return r, nil
+}
+
+// loadOnce gives a touch of which versions live as it was loaded for them.
+func (r *Record) loadOnce(ref Ref, load func(Ref) (*Touch, error)) (*Touch, error) {
+	if i, found := slices.BinarySearchFunc(r.sources, ref, func(s *source, ref Ref) int { return s.Ref.Compare(ref) }); found {
+		return r.sources[i].Touch, nil
+	}
+	return load(ref)
 }
 
 type rowReader struct {
@@ -148,13 +164,28 @@ func (d *rowReader) take(n int) []byte {
 
 func (d *rowReader) string() string { return string(d.take(int(d.count()))) }
 
+func (d *rowReader) ref() Ref {
+	return Ref{Branch: uint32(d.uvarint()), Seq: d.uvarint(), Offset: uint32(d.uvarint())}
+}
+
+func (d *rowReader) bitset(n int) bitset { return bitset(d.take((n + 7) / 8)) }
+
 func (d *rowReader) living(s *source) {
-	p := d.take((len(s.living) + 7) / 8)
+	living := d.bitset(len(s.living))
 	s.n = 0
 	for i := range s.living {
-		s.living[i] = p[i/8]&(1<<(i%8)) != 0
+		s.living[i] = living.has(i)
 		if s.living[i] {
 			s.n++
 		}
 	}
+}
+
+func (d *rowReader) waiter(t *Touch, explicit bool) *waiter {
+	w := &waiter{Touch: t}
+	if explicit {
+		w.slots = slices.Clone(d.bitset(t.Change.slots()))
+	}
+	w.names = slices.Clone(d.bitset(len(t.Change.Names)))
+	return w
 }

@@ -19,8 +19,8 @@ type Note struct {
 // A Receipt says what became of a transaction, once that is durable.
 type Receipt struct {
 	Entry    EntryID // zero if nothing had to change
-	Time     Time
-	Repeated []byte // the note of an earlier transaction with the same key; then nothing was written
+	Time     Time    // zero if the transaction is a repeated one
+	Repeated []byte  // the note of the earlier transaction with the same key, whose entry this is
 }
 
 // An EditError says that a transaction cannot be done as it was asked for. It is

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -110,6 +111,7 @@ type (
 		Op         string
 		Value      hexBytes
 		Supersedes []uint16
+		Places     []uint16 `json:",omitempty"`
 	}
 	sealVector struct {
 		DeviceSeed hexBytes
@@ -135,8 +137,9 @@ type (
 		Bucket         int // out
 	}
 	tokenVector struct {
-		Entries []hexBytes
-		Token   string // out
+		Entries []hexBytes `json:",omitempty"`
+		Count   int        `json:",omitempty"` // of entries 0, 1, 2 and so on, in 16 bytes each
+		Token   string     // out
 	}
 	pathVector struct {
 		Keys []string
@@ -174,14 +177,26 @@ func seed(s hexBytes) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s) }
 
 func public(s hexBytes) ed25519.PublicKey { return seed(s).Public().(ed25519.PublicKey) }
 
+func (v *birthVector) kind(t testing.TB) LogKind {
+	switch v.Kind {
+	case "control":
+		return ControlLog
+	case "record":
+		return RecordLog
+	}
+	n, err := strconv.ParseUint(v.Kind, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return LogKind(n)
+}
+
 func (v *birthVector) birth(t testing.TB) *Birth {
 	b := &Birth{
-		Camp: CampID(v.Camp.hash(t)), Kind: ControlLog, Device: public(v.DeviceSeed), Admission: EntryID(v.Admission.hash(t)),
+		Camp: CampID(v.Camp.hash(t)), Device: public(v.DeviceSeed), Admission: EntryID(v.Admission.hash(t)),
 		Incarnation: [16]byte(v.Incarnation), Ordinal: v.Ordinal,
 	}
-	if v.Kind == "record" {
-		b.Kind = RecordLog
-	}
+	b.Kind = v.kind(t)
 	if v.Proof != nil {
 		b.Continues, b.Proof = LogID(v.Continues.hash(t)), v.Proof
 	}
@@ -217,7 +232,7 @@ func (v *changeVector) build(t testing.TB) Change {
 		rc.Names = append(rc.Names, ShortID(n))
 	}
 	for _, w := range v.Writes {
-		wr := Write{Path: w.Path, Op: Op(slices.Index(opNames, w.Op)), Supersedes: w.Supersedes}
+		wr := Write{Path: w.Path, Op: Op(slices.Index(opNames, w.Op)), Supersedes: w.Supersedes, Places: w.Places}
 		if w.Op != "remove" {
 			wr.Value = Value(w.Value)
 		}
@@ -295,10 +310,14 @@ func (v *vectors) build(t testing.TB) {
 		b.Bucket = RecordKey{b.Collection, b.ID}.Bucket()
 	}
 	for _, x := range v.Tokens {
-		var s Seen
+		var names []ShortID
 		for _, e := range x.Entries {
-			s.Entries = append(s.Entries, ShortID(e))
+			names = append(names, ShortID(e))
 		}
+		for i := range x.Count {
+			names = append(names, ShortID{14: byte(i >> 8), 15: byte(i)})
+		}
+		s := seenOf(names)
 		x.Token = s.String()
 		if back, err := ParseSeen(x.Token); err != nil || !reflect.DeepEqual(*back, s) {
 			t.Errorf("token %s reads back as %v, %v", x.Token, back, err)
@@ -349,6 +368,9 @@ func TestVectorsRead(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", b.Name, err)
 			continue
+		}
+		if known := b.Kind == "control" || b.Kind == "record"; e.Known() != known {
+			t.Errorf("%s: known %v", b.Name, e.Known())
 		}
 		got, err := e.Changes[0].Birth()
 		if err != nil || !reflect.DeepEqual(got, b.birth(t)) {

@@ -23,12 +23,13 @@ type Conflict struct {
 	Siblings []Sibling
 }
 
-// A Sibling is a living version that is not shown.
+// A Sibling is a living version that is not shown, or the sum of a counter that
+// stands inside another counter.
 type Sibling struct {
 	Value   Value // nil if the version is a removal or was erased
 	Removed bool
-	Deleted bool // of the whole record
-	Touch   *Touch
+	Deleted bool   // of the whole record
+	Touch   *Touch // nil for a sum: many made it
 }
 
 // A version is one living slot of a source.
@@ -307,6 +308,9 @@ func (n *node) conflicts(to []Conflict) []Conflict {
 	}
 	if len(n.elements) > 0 && !(n.shown && n.side == sideSet) {
 		c.Siblings = append(c.Siblings, Sibling{Value: n.set(), Touch: n.elements[0].Touch})
+	}
+	if n.counter != nil && !n.shown {
+		c.Siblings = append(c.Siblings, Sibling{Value: Int(n.counter.sum)})
 	}
 	if n.shown {
 		c.Shown = n.value()

@@ -173,7 +173,7 @@ func drawEdit(t *rapid.T, w *world, d *device) *Edit {
 
 type seenCopy struct{ Seen }
 
-func (s Seen) clone() *seenCopy { return &seenCopy{Seen{slices.Clone(s.Entries)}} }
+func (s Seen) clone() *seenCopy { return &seenCopy{Seen{Entries: slices.Clone(s.Entries)}} }
 
 func drawResolution(t *rapid.T, d *device) *Resolution {
 	conflicts := d.rec.View().Conflicts
@@ -181,7 +181,7 @@ func drawResolution(t *rapid.T, d *device) *Resolution {
 		return &Resolution{Path: rapid.SampledFrom(testPaths).Draw(t, "path"), Value: drawValue(t)}
 	}
 	c := rapid.SampledFrom(conflicts).Draw(t, "conflict")
-	if s := rapid.SampledFrom(c.Siblings).Draw(t, "sibling"); rapid.Bool().Draw(t, "pick") {
+	if s := rapid.SampledFrom(c.Siblings).Draw(t, "sibling"); s.Touch != nil && rapid.Bool().Draw(t, "pick") {
 		return &Resolution{Path: c.Path, Entry: s.Touch.Entry.Short()}
 	}
 	if c.Path == "" {

@@ -241,7 +241,7 @@ func (g *group) do(tx *crdt.Transaction) (crdt.Receipt, error) {
 		value, found, err := g.batch.Note(tx.Note.Key)
 		if err != nil || found {
 			g.err = err
-			return crdt.Receipt{Repeated: value}, err
+			return Repeated(value), err
 		}
 	}
 	changes, err := g.compose(tx)
@@ -255,9 +255,18 @@ func (g *group) do(tx *crdt.Transaction) (crdt.Receipt, error) {
 		}
 	}
 	if tx.Note != nil {
-		g.batch.SetNote(*tx.Note)
+		g.batch.SetNote(crdt.Note{Key: tx.Note.Key, Value: append(receipt.Entry[:], tx.Note.Value...)})
 	}
 	return receipt, nil
+}
+
+// Repeated reads what the node stored of the transaction that is asked for again: its
+// entry and its note.
+func Repeated(stored []byte) crdt.Receipt {
+	if len(stored) < crdt.HashSize {
+		return crdt.Receipt{}
+	}
+	return crdt.Receipt{Entry: crdt.EntryID(stored[:crdt.HashSize]), Repeated: stored[crdt.HashSize:]}
 }
 
 // compose turns the edits into changes, against the records as this commit has

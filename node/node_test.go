@@ -201,7 +201,7 @@ func TestNoteIsRemembered(t *testing.T) {
 	tx.Note = &crdt.Note{Key: [32]byte{1}, Value: []byte("second")}
 	second, err := again.Write(context.Background(), tx)
 	check(t, err)
-	if string(second.Repeated) != "first" || second.Entry != (crdt.EntryID{}) || first.Entry == (crdt.EntryID{}) {
+	if string(second.Repeated) != "first" || second.Entry != first.Entry || first.Entry == (crdt.EntryID{}) {
 		t.Errorf("a repeated transaction was done again: %+v", second)
 	}
 }

@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -109,6 +111,63 @@ func deviceIn(dir string) (*store.Dir, *storetest.Device, error) {
 	}
 	a.Author = crdt.ResumeAuthor(a.Log, head, entries, size)
 	return d, &storetest.Device{Author: a, Store: d.Store}, nil
+}
+
+// childFill writes until the disk is full, waits for a line, reads, tries to write
+// once more, and closes.
+func childFill(dir string) error {
+	d, device, err := deviceIn(filepath.Join(dir, "data"))
+	if err != nil {
+		return err
+	}
+	for err == nil {
+		if err = writeBatch(device, 4, 16, randomFields(2000)); err == nil {
+			fmt.Println(device.Head.Seq)
+		}
+	}
+	if !errors.Is(err, store.ErrDiskFull) || d.Broken() != nil {
+		return fmt.Errorf("a full disk ended with: %w, %v", err, d.Broken())
+	}
+	fmt.Println("full")
+	bufio.NewScanner(os.Stdin).Scan()
+	n := 0
+	if err := d.ScanAll(func(r *crdt.Record) (bool, error) { n++; return true, nil }); err != nil {
+		return err
+	}
+	if _, full := d.Disk(); !full {
+		return errors.New("the disk is not said to be full")
+	}
+	if err := writeBatch(device, 1, 1, randomFields(100)); !errors.Is(err, store.ErrDiskFull) {
+		return fmt.Errorf("a write to a full disk: %w", err)
+	}
+	fmt.Println("read", n)
+	return d.Close()
+}
+
+// childCheck opens the directory, verifies, and writes on.
+func childCheck(dir string) error {
+	d, device, err := deviceIn(filepath.Join(dir, "data"))
+	if err != nil {
+		return err
+	}
+	storetest.VerifyClean(&panicker{}, d.Store)
+	fmt.Println(device.Head.Seq)
+	if err := writeBatch(device, 1, 1, randomFields(100)); err != nil {
+		fmt.Println("refused")
+	} else {
+		fmt.Println("written")
+	}
+	return d.Close()
+}
+
+func childHold(dir string) error {
+	d, err := store.CreateDir(dir, store.Options{})
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	bufio.NewScanner(os.Stdin).Scan()
+	return d.Close()
 }
 
 // A panicker fails a process that has no test.

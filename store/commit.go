@@ -89,8 +89,8 @@ type viewWriter struct {
 	b       *Batch
 	state   meta
 	puts    []put
-	buckets map[int]crdt.Sum // their differences
-	before  map[int]crdt.Sum // the differences of parts that went before
+	buckets bucketDiff
+	before  bucketDiff // of the parts that went before
 }
 
 // add writes one record's row and what goes with it.
@@ -113,9 +113,9 @@ func (w *viewWriter) add(c *change) {
 	}
 	if c.root != (crdt.Sum{}) {
 		if w.buckets == nil {
-			w.buckets = map[int]crdt.Sum{}
+			w.buckets = bucketDiff{}
 		}
-		addTo(w.buckets, key.Bucket(), c.root)
+		w.buckets.add(key.Bucket(), c.root)
 	}
 }
 
@@ -138,20 +138,8 @@ func (w *viewWriter) put(key, value []byte) { w.puts = append(w.puts, put{key: k
 // finish adds the buckets and the metadata, behind what is to go first.
 func (w *viewWriter) finish(first []put) []put {
 	puts := append(first, w.puts...)
-	for n, diff := range w.buckets {
-		sum := w.b.s.buckets[n]
-		sum.Add(diff)
-		sum.Add(w.before[n])
-		value := sum.Bytes()
-		puts = append(puts, put{key: bucketKey(n), value: value[:]})
-	}
+	puts = append(puts, w.buckets.puts(w.b.s.buckets, w.before)...)
 	return append(puts, put{key: []byte{keyMeta}, value: encode(w.state)})
-}
-
-func addTo(sums map[int]crdt.Sum, bucket int, diff crdt.Sum) {
-	sum := sums[bucket]
-	sum.Add(diff)
-	sums[bucket] = sum
 }
 
 // unsure looks whether a failed write left it open what the database holds.
@@ -163,7 +151,7 @@ func (s *Store) unsure(err error) error {
 }
 
 // publish makes a commit visible to readers.
-func (b *Batch) publish(m meta, buckets map[int]crdt.Sum) {
+func (b *Batch) publish(m meta, buckets bucketDiff) {
 	s := b.s
 	s.refresh(func() {
 		s.meta = m
@@ -228,7 +216,7 @@ func (b *Batch) commitEntries(state meta) error {
 
 // commitView lets the view follow in as many parts as it takes.
 func (b *Batch) commitView(state meta, records []*change) error {
-	sums := map[int]crdt.Sum{}
+	sums := bucketDiff{}
 	for len(records) > 0 {
 		if err := b.commitRetired(records[0]); err != nil {
 			return err
@@ -241,7 +229,7 @@ func (b *Batch) commitView(state meta, records []*change) error {
 		}
 		state, records = w.state, records[n:]
 		for n, diff := range w.buckets {
-			addTo(sums, n, diff)
+			sums.add(n, diff)
 		}
 	}
 	b.publish(state, sums)
@@ -260,8 +248,8 @@ func (w *viewWriter) fill(records []*change) (n int) {
 		w.add(records[n])
 		n++
 		size += sizeOf(w.puts[before:])
-		// Room for one record more, with its bucket, and the metadata.
-		if size+len(w.buckets)*(crdt.HashSize+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
+		// Room for one record more, for the buckets, and for the metadata.
+		if size+len(w.buckets.pages())*(pageBytes+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
 			break
 		}
 	}

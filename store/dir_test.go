@@ -247,10 +247,16 @@ func expectNowhere(t *testing.T, dir string, words []string) {
 	t.Helper()
 	tables, bytesRead := 0, 0
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || e.IsDir() || e.Name() == "ballast" {
 			return err
 		}
 		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // became a table
+		}
 		for _, w := range words {
 			if bytes.Contains(b, []byte(w)) {
 				t.Errorf("%q stands in plain in %s", w, path)

@@ -24,7 +24,7 @@ const (
 	keyRetired  = 't' // collection 0 id 0 branch, sequence, offset -> "", or 1 if held and not merged
 	keyConflict = 'x' // collection 0 id -> ""; stale if the row has none
 	keyFeed     = 'f' // position -> collection 0 id; stale if the row has another
-	keyBucket   = 'k' // bucket -> sum
+	keyBucket   = 'k' // page of buckets -> their sums
 )
 
 // viewKeys are the letters of the merged view.
@@ -90,8 +90,4 @@ func readRef(b []byte) (crdt.Ref, error) {
 
 func feedKey(position uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{keyFeed}, position)
-}
-
-func bucketKey(bucket int) []byte {
-	return binary.BigEndian.AppendUint16([]byte{keyBucket}, uint16(bucket))
 }

@@ -144,7 +144,7 @@ func (s *Store) dropView() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.meta = m
-	s.buckets = new([crdt.RootBuckets]crdt.Sum)
+	s.buckets = new(bucketSums)
 	s.root = crdt.Sum{}
 	return nil
 }

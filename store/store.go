@@ -26,7 +26,7 @@ type Store struct {
 	byLog    map[crdt.LogID][]uint32
 	graph    crdt.Graph
 	held     map[mark]string // entries held and not merged, with the reason
-	buckets  *[crdt.RootBuckets]crdt.Sum
+	buckets  *bucketSums
 	root     crdt.Sum
 	broken   error         // the database failed in the middle: only a restart helps
 	changed  chan struct{} // closed at the next commit, and when the store is
@@ -53,7 +53,7 @@ func open(e engine, space func(int) error, cacheBytes int) (*Store, error) {
 	s := &Store{
 		engine: e, space: space, cache: newEntryCache(cacheBytes),
 		byLog: map[crdt.LogID][]uint32{}, graph: crdt.Graph{}, held: map[mark]string{},
-		buckets: new([crdt.RootBuckets]crdt.Sum), changed: make(chan struct{}),
+		buckets: new(bucketSums), changed: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func open(e engine, space func(int) error, cacheBytes int) (*Store, error) {
 		if err := s.finishDrop(); err != nil {
 			return nil, err
 		}
-		s.buckets, s.root = new([crdt.RootBuckets]crdt.Sum), crdt.Sum{}
+		s.buckets, s.root = new(bucketSums), crdt.Sum{}
 	}
 	s.current = share(s.engine.view())
 	if err := s.catchUp(); err != nil {
@@ -157,15 +157,13 @@ func (s *Store) loadHeld(v view) error {
 }
 
 func (s *Store) loadBuckets(v view) error {
-	return v.scan([]byte{keyBucket}, nil, true, func(k, value []byte) (bool, error) {
-		if len(k) != 3 || len(value) != crdt.HashSize {
-			return false, errKey
-		}
-		sum := crdt.SumOf([crdt.HashSize]byte(value))
-		s.buckets[int(k[1])<<8|int(k[2])] = sum
-		s.root.Add(sum)
-		return true, nil
+	err := v.scan([]byte{keyBucket}, nil, true, func(k, value []byte) (bool, error) {
+		return true, readPage(k, value, s.buckets)
 	})
+	for _, sum := range s.buckets {
+		s.root.Add(sum)
+	}
+	return err
 }
 
 // Identity is the camp and the device that the store belongs to; zero if it is

@@ -66,7 +66,7 @@ func (a *app) dial(ctx context.Context, dir string) *client {
 	if err != nil {
 		return nil
 	}
-	c := &client{http: &http.Client{}, base: r.HTTP, token: token, as: a.author, stop: func() error { return nil }}
+	c := &client{http: &http.Client{Transport: &http.Transport{DisableCompression: true}}, base: r.HTTP, token: token, as: a.author, stop: func() error { return nil }}
 	ctx, cancel := context.WithTimeout(ctx, daemonAnswer)
 	defer cancel()
 	resp, err := c.send(ctx, http.MethodGet, "/healthz", nil, nil)
@@ -93,7 +93,7 @@ func (a *app) serveHere(dir string) (*client, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, pipe) }()
 	return &client{
-		http: &http.Client{Transport: &http.Transport{DialContext: pipe.dial}},
+		http: &http.Client{Transport: &http.Transport{DialContext: pipe.dial, DisableCompression: true}},
 		base: "http://localhost", token: token, as: a.author,
 		stop: func() error { cancel(); return errors.Join(<-ended, d.Close()) },
 	}, nil

@@ -118,6 +118,12 @@ func (d *device) Disk() (free, used uint64, full bool) {
 	return free, d.Size(), full
 }
 
+// Note is what an earlier request with that key left.
+func (d *device) Note(key [crdt.HashSize]byte) ([]byte, bool, error) {
+	stored, ok, err := d.Dir.Note(key)
+	return node.Repeated(stored).Repeated, ok, err
+}
+
 // Verify checks everything on disk.
 func (d *device) Verify(ctx context.Context, progress func(float64)) (api.VerifyReport, error) {
 	r, err := d.Dir.Verify(ctx, progress)

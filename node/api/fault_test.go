@@ -17,6 +17,7 @@ type faulty struct {
 	*device
 	write  func(crdt.Transaction) error
 	scan   func(*crdt.Record) error
+	touch  func(*crdt.Touch)
 	status func()
 	verify func(context.Context) error
 }
@@ -48,6 +49,16 @@ func (f *faulty) ScanAll(visit func(*crdt.Record) (bool, error)) error {
 		}
 		return visit(r)
 	})
+}
+
+func (f *faulty) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
+	touches, err := f.device.Touches(key)
+	for _, t := range touches {
+		if f.touch != nil {
+			f.touch(t)
+		}
+	}
+	return touches, err
 }
 
 func (f *faulty) StateRoot() [crdt.HashSize]byte {

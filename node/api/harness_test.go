@@ -40,6 +40,12 @@ type device struct {
 	held    []api.Held
 }
 
+// Note is what an earlier request with that key left.
+func (d *device) Note(key [crdt.HashSize]byte) ([]byte, bool, error) {
+	stored, ok, err := d.Store.Note(key)
+	return node.Repeated(stored).Repeated, ok, err
+}
+
 func newDevice(t testing.TB) *device {
 	t.Helper()
 	s, err := store.OpenMemory(store.NewMemory())

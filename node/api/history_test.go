@@ -1,14 +1,14 @@
 package api_test
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
-
-	"crypto/ed25519"
 
 	"musafir/crdt"
 )
@@ -78,6 +78,7 @@ func TestHistoryAndTimeTravel(t *testing.T) {
 		t.Error("at a time to come it is not as it is now")
 	}
 	s.do("GET", "/v1/records/c/a?at=2001-01-01T00:00:00%2B06:00", "").problem(404, "not been written by then")
+	s.do("GET", "/v1/records/c/a?at=2001-01-01T00:00:00+06:00", "").problem(404, "not been written by then")
 	s.do("GET", "/v1/records/c/a?at=00000000000000000000000000000000", "").problem(404, "No entry")
 }
 
@@ -87,10 +88,7 @@ func TestHistoryNamesEveryOperation(t *testing.T) {
 	s.do("POST", "/v1/transactions", `{"changes":[{"collection":"c","id":"a","set":{"s":{"x/y":1}},"remove":["gone"],
 		"max":{"m":5},"increment":{"n":-3},"add_to_set":{"tags":["a","b"]}}]}`).want(200)
 	s.do("POST", "/v1/transactions", `{"changes":[{"collection":"c","id":"a","remove_from_set":{"tags":["a"]}}]}`).want(200)
-	var doc struct {
-		Entries []struct{ Changes json.RawMessage }
-	}
-	doc = into[struct {
+	doc := into[struct {
 		Entries []struct{ Changes json.RawMessage }
 	}](s.do("GET", "/v1/records/c/a/history", ""))
 	want := []string{
@@ -112,7 +110,7 @@ func TestHistoryIsCausal(t *testing.T) {
 	s := newSite(t)
 	s.put("c/a", `{"n":1}`, "Musafir-Author: here")
 	other := otherDevice(t, s.device)
-	other.write(t, &crdt.Edit{Key: crdt.RecordKey{Collection: "c", ID: "a"}, Set: []crdt.Field{{Key: "n", Value: crdt.Int(2)}}}, time.Now().AddDate(-1, 0, 0), "there")
+	other.write(t, setN(2), time.Now().AddDate(-1, 0, 0), "there")
 	h := into[history](s.do("GET", "/v1/records/c/a/history", ""))
 	if len(h.Entries) != 2 || h.Entries[1].Author != "there" || h.Entries[1].Device != string(other.id) {
 		t.Fatalf("history %+v", h)
@@ -123,6 +121,69 @@ func TestHistoryIsCausal(t *testing.T) {
 	// By then, says the clock of the other device, only its own entry was there.
 	at := time.Now().AddDate(0, -6, 0).UTC().Format(time.RFC3339)
 	s.do("GET", "/v1/records/c/a?at="+at, "").fields(`{"n":2}`)
+}
+
+func setN(n int64) *crdt.Edit {
+	return &crdt.Edit{Key: crdt.RecordKey{Collection: "c", ID: "a"}, Set: []crdt.Field{{Key: "n", Value: crdt.Int(n)}}}
+}
+
+// Entries of which none saw the other stand in the order of their times.
+func TestHistoryOfManyDevices(t *testing.T) {
+	s := newSite(t)
+	key := setN(0).Key
+	blank := &crdt.Record{Key: key}
+	now := time.Now()
+	for i, minutes := range []int{5, 1, 4, 2, 3} {
+		otherDevice(t, s.device).writeOn(t, blank, setN(int64(i)), now.Add(time.Duration(minutes)*time.Minute), fmt.Sprint(minutes), false)
+	}
+	var order string
+	for _, e := range into[history](s.do("GET", "/v1/records/c/a/history", "")).Entries {
+		order += e.Author
+	}
+	if order != "12345" {
+		t.Errorf("order %s", order)
+	}
+	if r := s.do("GET", "/v1/records/c/a", "").fields(`{"n":0}`); len(r.Conflicts["n"]) != 4 {
+		t.Errorf("conflicts %+v", r.Conflicts)
+	}
+}
+
+func TestErasedValues(t *testing.T) {
+	s := newSite(t)
+	blank := &crdt.Record{Key: setN(0).Key}
+	otherDevice(t, s.device).writeOn(t, blank, setN(1), time.Now(), "gone", true)
+	s.do("GET", "/v1/records/c/a", "").fields(`{}`)
+	otherDevice(t, s.device).writeOn(t, blank, setN(2), time.Now().Add(time.Minute), "here", false)
+	r := s.do("GET", "/v1/records/c/a", "").fields(`{"n":2}`)
+	if x := r.Conflicts["n"]; len(x) != 1 || !x[0].Erased || x[0].Value != nil || x[0].Author != "gone" {
+		t.Errorf("conflicts %+v", r.Conflicts)
+	}
+	a := s.do("GET", "/v1/records/c/a/history", "").want(200)
+	if !strings.Contains(string(a.body), `"changes":[{"field":"n","op":"set","value":null,"erased":true}]`) {
+		t.Errorf("history %s", a.body)
+	}
+	s.do("GET", "/v1/conflicts", "").want(200)
+	if a := s.do("GET", "/v1/export", "").want(200); string(a.body) != `{"collection":"c","id":"a","fields":{"n":2}}`+"\n" {
+		t.Errorf("export %s", a.body)
+	}
+}
+
+func TestQuarantinedEntriesStayInTheHistory(t *testing.T) {
+	s, f := newFaultySite(t)
+	s.put("c/a", `{"n":1}`)
+	s.put("c/a", `{"n":2}`)
+	f.touch = func(x *crdt.Touch) {
+		x.Merged = x.Change.Writes[0].Value.Int() != 2
+		x.Phone = "phone-7"
+	}
+	a := s.do("GET", "/v1/records/c/a/history", "").want(200)
+	if text := string(a.body); strings.Count(text, `"quarantined":true`) != 1 || strings.Count(text, `"phone":"phone-7"`) != 2 {
+		t.Errorf("history %s", a.body)
+	}
+	h := into[history](a)
+	s.do("GET", "/v1/records/c/a?at="+h.Entries[1].Entry, "").fields(`{"n":1}`)
+	f.touch = func(x *crdt.Touch) { x.Merged = false }
+	s.do("GET", "/v1/records/c/a?at="+h.Entries[1].Entry, "").problem(404, "by then")
 }
 
 // A remote is another device's log in the same store.
@@ -164,19 +225,29 @@ func (r *remote) append(t *testing.T, at crdt.Place, id crdt.EntryID, e *crdt.En
 	}
 }
 
+// write does what the other device, which has all that is here, wants.
 func (r *remote) write(t *testing.T, edit *crdt.Edit, when time.Time, author string) {
 	t.Helper()
 	now, err := r.d.Record(edit.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rc, err := crdt.Compose(now, edit, nil)
+	r.writeOn(t, now, edit, when, author, false)
+}
+
+// writeOn writes on the record as the other device has it.
+func (r *remote) writeOn(t *testing.T, base *crdt.Record, edit *crdt.Edit, when time.Time, author string, erase bool) {
+	t.Helper()
+	rc, err := crdt.Compose(base, edit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	change, err := rc.Encode([crdt.SaltSize]byte{1})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if erase {
+		change = change.Erase()
 	}
 	e, err := crdt.NewEntry(crdt.TimeAt(when.UnixMilli()), r.d.Graph().Deps(r.author.Head.ID), author, "", []crdt.Change{change})
 	if err != nil {

@@ -59,7 +59,8 @@ func (s *Server) importLines(c *call) error {
 	if atomic {
 		take = importAtomic
 	}
-	err = take(c.r.Context(), in, w)
+	// What came is written, even if its sender then leaves: that is seen in reading.
+	err = take(context.WithoutCancel(c.r.Context()), in, w)
 	if err != nil {
 		return s.importProblem(err, w.report)
 	}

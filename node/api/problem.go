@@ -121,9 +121,6 @@ func (p *problem) write(w *response) {
 	if doc.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="musafir"`)
 	}
-	if doc.Status == http.StatusRequestTimeout {
-		h.Set("Connection", "close")
-	}
 	w.WriteHeader(doc.Status)
 	_, _ = w.Write(append(b, '\n')) // who does not take it is gone
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"musafir/crdt"
@@ -46,7 +47,8 @@ func (s *Server) getPast(c *call, key crdt.RecordKey, at string) error {
 
 // pastAt tells which touches were there at an entry or a time.
 func (s *Server) pastAt(touches []*crdt.Touch, at string) (func(*crdt.Touch) bool, error) {
-	if when, err := time.Parse(time.RFC3339Nano, at); err == nil {
+	// A '+' before the zone that was not escaped comes as a space.
+	if when, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(at, " ", "+")); err == nil {
 		last := crdt.TimeAt(when.UnixMilli()+1) - 1
 		return func(t *crdt.Touch) bool { return t.Time <= last }, nil
 	}

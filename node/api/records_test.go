@@ -176,7 +176,7 @@ func TestListEndsAPageByItsBytes(t *testing.T) {
 
 func TestIDsOfAllKinds(t *testing.T) {
 	s := newSite(t)
-	for _, id := range []string{"a/b", "a b", "রহিমা", "%41", "a%2Fb", "?#", "x;y", "+", "~", strings.Repeat("i", 256)} {
+	for _, id := range []string{"a/b", "a b", "রহিমা", "%41", "a%2Fb", "?#", "x;y", "+", "~", ".", "..", strings.Repeat("i", 256)} {
 		body, _ := json.Marshal(map[string]any{"id": id, "fields": map[string]any{"n": 1}})
 		a := s.do("POST", "/v1/records/c", string(body)).want(201)
 		if r := s.do("GET", a.header.Get("Location"), "").record(); r.ID != id {

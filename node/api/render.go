@@ -76,7 +76,9 @@ func (s *Server) appendSibling(b []byte, x crdt.Sibling) []byte {
 	} else {
 		b = exchange.AppendJSON(b, x.Value)
 	}
-	b = s.appendOrigin(append(b, ','), x.Touch)
+	if x.Touch != nil { // nil: a counter inside another one, which many made
+		b = s.appendOrigin(append(b, ','), x.Touch)
+	}
 	switch {
 	case x.Removed:
 		b = append(b, `,"removed":true`...)

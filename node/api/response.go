@@ -23,6 +23,7 @@ type response struct {
 	control *http.ResponseController
 	status  int // 0 until the answer has begun
 	bytes   int64
+	body    *patientBody // of the request; nil if it has none
 }
 
 func newResponse(w http.ResponseWriter) *response {
@@ -33,14 +34,16 @@ func newResponse(w http.ResponseWriter) *response {
 	return &response{ResponseWriter: w, control: control}
 }
 
-// Unwrap lets http.ResponseController through.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 func (w *response) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout)) }
 
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+	}
+	if w.body != nil && !w.body.ended {
+		// Else the server would read on before it answers, from a client that may
+		// be waiting for the answer.
+		w.Header().Set("Connection", "close")
 	}
 	w.extend()
 	w.ResponseWriter.WriteHeader(status)
@@ -70,14 +73,15 @@ func (w *response) patient(r *http.Request) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody {
 		return http.NoBody
 	}
-	b := &patientBody{ReadCloser: r.Body, control: w.control}
-	b.extend()
-	return b
+	w.body = &patientBody{ReadCloser: r.Body, control: w.control}
+	w.body.extend()
+	return w.body
 }
 
 type patientBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	ended   bool
 }
 
 func (b *patientBody) extend() { _ = b.control.SetReadDeadline(time.Now().Add(readTimeout)) }
@@ -86,6 +90,7 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	b.extend()
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
+		b.ended = true
 		// The server goes on reading, to see whether the client leaves.
 		_ = b.control.SetReadDeadline(time.Time{})
 	}

@@ -52,6 +52,9 @@ func inBubble(t *testing.T, f func(*bubble)) {
 	})
 }
 
+// pass lets a bubble's time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
 // dial sends the head of a request.
 func (b *bubble) dial(head string) net.Conn {
 	b.t.Helper()
@@ -98,7 +101,7 @@ func TestSlowReaderIsLetGo(t *testing.T) {
 				if line, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {
 					t.Fatalf("%s %v", line, err)
 				}
-				time.Sleep(2 * time.Minute) // of the bubble's time: it takes nothing
+				pass(2 * time.Minute) // it takes nothing
 				n, _ := ended(t, in)
 				if n > 128<<10 {
 					t.Errorf("after two minutes %d bytes more came", n)
@@ -129,7 +132,7 @@ func TestPatientWithSlowReaders(t *testing.T) {
 type slowReader struct{ r io.Reader }
 
 func (s *slowReader) Read(p []byte) (int, error) {
-	time.Sleep(time.Second) // of a bubble's time
+	pass(time.Second)
 	return s.r.Read(p)
 }
 
@@ -144,7 +147,7 @@ func TestSlowWriterIsLetGo(t *testing.T) {
 					if _, err := io.WriteString(c, line); err != nil {
 						t.Fatal(err)
 					}
-					time.Sleep(50 * time.Second) // of the bubble's time
+					pass(50 * time.Second)
 				}
 				start := time.Now()
 				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -213,7 +216,7 @@ func TestKeepAliveConnectionOutlivesItsDeadlines(t *testing.T) {
 				t.Errorf("%s %v", resp.Status, err)
 			}
 			resp.Body.Close()
-			time.Sleep(10 * time.Minute) // of the bubble's time
+			pass(10 * time.Minute)
 		}
 	})
 }

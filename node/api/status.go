@@ -125,7 +125,7 @@ func (s *Server) verifyAll(c *call) error {
 	if err != nil {
 		return err
 	}
-	doc := verification{r.Entries, r.Seals, r.Records, r.Problems}
+	doc := verification(r)
 	if doc.Problems == nil {
 		doc.Problems = []string{}
 	}
