@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -109,7 +110,7 @@ func CompareKeys(a, b string) int {
 	if len(a) != len(b) {
 		return len(a) - len(b)
 	}
-	return bytes.Compare([]byte(a), []byte(b))
+	return strings.Compare(a, b)
 }
 
 // halfBits gives the 16-bit form of f if it loses nothing.
@@ -155,6 +156,7 @@ func fromHalf(h uint16) float64 {
 // and keeps the error.
 type reader struct {
 	b   []byte
+	s   string // of b, if its texts are wanted as strings
 	off int
 	err error
 }
@@ -254,6 +256,15 @@ func (r *reader) text() []byte {
 		r.fail(errUTF8)
 	}
 	return p
+}
+
+// string reads a text as a part of s.
+func (r *reader) string() string {
+	n := len(r.text())
+	if r.err != nil {
+		return ""
+	}
+	return r.s[r.off-n : r.off]
 }
 
 func (r *reader) hash() (h [HashSize]byte) {

@@ -44,6 +44,8 @@ type Change struct {
 	salt   []byte // nil if there are no values, or they were erased
 	values []byte // the array of values, encoded
 	commit []byte // H(salt, values) of an erased change
+
+	record *RecordChange // what was encoded, if it was done here
 }
 
 // Encoded is the change as it stands in its entry.
@@ -197,7 +199,8 @@ type RecordChange struct {
 }
 
 // Encode gives the change in its only form. The writes must be sorted and every
-// name used (see normalize); salt is used if there are values.
+// name used; salt is used if there are values. The change keeps the lists of c,
+// but for the values.
 func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
 	if c.Erased {
 		return Change{}, errors.New("an erased change cannot be written")
@@ -237,7 +240,27 @@ func (c *RecordChange) Encode(salt [SaltSize]byte) (Change, error) {
 		}
 	}
 	ch := newChange(KindRecord, b, salt[:], values)
-	return ch, tooLarge(fmt.Sprintf("change to %s", c.Key), len(ch.raw), MaxChangeBytes, "bytes")
+	if len(ch.raw) > MaxChangeBytes {
+		return ch, tooLarge(fmt.Sprintf("change to %s", c.Key), len(ch.raw), MaxChangeBytes, "bytes")
+	}
+	ch.record = c.over(ch.values, nValues)
+	return ch, nil
+}
+
+// over is a copy of the change whose values lie in their encoding, an array of n.
+func (c *RecordChange) over(values []byte, n int) *RecordChange {
+	own := *c
+	own.Writes = slices.Clone(c.Writes)
+	if n > 0 {
+		values = values[len(AppendArray(make([]byte, 0, 9), n)):]
+	}
+	for i := range own.Writes {
+		if w := &own.Writes[i]; w.Op.hasValue() {
+			size := len(w.Value)
+			w.Value, values = values[:size:size], values[size:]
+		}
+	}
+	return &own
 }
 
 func appendIndexes(b []byte, xs []uint16) []byte {
@@ -261,24 +284,24 @@ func (w *Write) appendNamed(b []byte) []byte {
 // Record decodes a change of KindRecord. Strings are copied; values refer to the
 // change's bytes.
 func (c *Change) Record() (*RecordChange, error) {
-	rc, err := c.record()
+	rc, err := c.decode()
 	if err != nil {
 		return nil, fmt.Errorf("read change: %w", err)
 	}
 	return rc, nil
 }
 
-func (c *Change) record() (*RecordChange, error) {
+func (c *Change) decode() (*RecordChange, error) {
 	if c.Kind != KindRecord {
 		return nil, fmt.Errorf("kind %d is not a record change", c.Kind)
 	}
-	r := reader{b: c.shape}
+	r := reader{b: c.shape, s: string(c.shape)}
 	if n := r.want(majorArray); r.err == nil && n != 6 {
 		return nil, errType
 	}
 	rc := &RecordChange{Erased: c.Erased()}
-	rc.Key.Collection = string(r.text())
-	rc.Key.ID = string(r.text())
+	rc.Key.Collection = r.string()
+	rc.Key.ID = r.string()
 	rc.Dead = r.bool()
 	rc.Names = r.names()
 	rc.Supersedes = r.indexes(r.count("list of superseded entries", MaxNames))
@@ -377,13 +400,13 @@ func (r *reader) indexes(n int) []uint16 {
 
 func (r *reader) write() Write {
 	if r.off < len(r.b) && r.b[r.off]>>5 == majorText {
-		return Write{Path: string(r.text())}
+		return Write{Path: r.string()}
 	}
 	n := r.count("list of superseded entries", 2*MaxNames+2)
 	if r.err == nil && n < 2 {
 		r.fail(errType)
 	}
-	w := Write{Path: string(r.text())}
+	w := Write{Path: r.string()}
 	op := r.uint()
 	if op >= uint64(opEnd) || op == uint64(OpSet) && n == 2 {
 		r.fail(errNotCanonical)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -56,6 +55,7 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 		}
 	}
 	c.tree = c.base.tree()
+	c.planned = make([]plannedWrite, 0, e.size()+1) // and the liveness
 	if err := c.plan(); err != nil {
 		return nil, &EditError{Key: e.Key, Err: err}
 	}
@@ -141,6 +141,17 @@ func (e *Edit) writes() bool {
 	return e.Replace != nil || e.Patch != nil || len(e.Set)+len(e.Remove)+len(e.Max)+len(e.Increment)+len(e.Add)+len(e.Drop) > 0
 }
 
+// size is about how many writes the edit will take.
+func (e *Edit) size() int {
+	n := len(e.Set) + len(e.Remove) + len(e.Max) + len(e.Increment) + len(e.Add) + len(e.Drop)
+	for _, v := range []Value{e.Replace, e.Patch} {
+		if v.Kind() == KindObject {
+			n += v.Len()
+		}
+	}
+	return min(n, 1024)
+}
+
 // planTree compares the fields as they are shown with the fields as they shall
 // be, and writes the paths that differ.
 func (c *composer) planTree() error {
@@ -188,17 +199,18 @@ func (c *composer) planTree() error {
 type target struct {
 	path string
 	leaf Value // nil: kids
-	kids []*target
+	kids []target
 }
 
 // expand lays an object out key by key; other values are leaves.
-func expand(path string, v Value) (*target, error) {
-	t := &target{path: path}
+func expand(path string, v Value) (target, error) {
+	t := target{path: path}
 	if v.Kind() != KindObject || v.isEmpty() && path != "" {
 		t.leaf = v
 		return t, nil
 	}
 	var err error
+	t.kids = make([]target, 0, min(v.Len(), len(v)))
 	v.Fields(func(key string, item Value) {
 		if err != nil {
 			return
@@ -207,20 +219,20 @@ func expand(path string, v Value) (*target, error) {
 		if err = ValidatePath(child); err != nil {
 			return
 		}
-		var kid *target
+		var kid target
 		kid, err = expand(child, item)
 		t.kids = append(t.kids, kid)
 	})
-	sort.Slice(t.kids, func(i, j int) bool { return t.kids[i].path < t.kids[j].path })
+	slices.SortFunc(t.kids, func(a, b target) int { return strings.Compare(a.path, b.path) })
 	return t, err
 }
 
 // current is what a node shows, as a target.
-func (n *node) current() *target {
+func (n *node) current() target {
 	if n.side != sideTree {
-		return &target{path: n.path, leaf: n.value()}
+		return target{path: n.path, leaf: n.value()}
 	}
-	t := &target{path: n.path}
+	t := target{path: n.path}
 	for _, k := range n.kids {
 		if k.side != sideNone {
 			t.kids = append(t.kids, k.current())
@@ -230,8 +242,8 @@ func (n *node) current() *target {
 }
 
 // patched is what RFC 7396 makes of a node's object.
-func (c *composer) patched(n *node, patch Value) (*target, error) {
-	t := &target{path: n.path}
+func (c *composer) patched(n *node, patch Value) (target, error) {
+	t := target{path: n.path}
 	if n.side == sideTree {
 		t = n.current()
 	}
@@ -245,7 +257,7 @@ func (c *composer) patched(n *node, patch Value) (*target, error) {
 		if err != nil {
 			return
 		}
-		i, found := slices.BinarySearchFunc(t.kids, path, func(k *target, p string) int { return strings.Compare(k.path, p) })
+		i, found := slices.BinarySearchFunc(t.kids, path, func(k target, p string) int { return strings.Compare(k.path, p) })
 		if found {
 			t.kids = slices.Delete(t.kids, i, i+1)
 		}
@@ -255,15 +267,13 @@ func (c *composer) patched(n *node, patch Value) (*target, error) {
 			}
 			return
 		}
-		var kid *target
+		kid := target{path: path, leaf: v}
 		if v.Kind() == KindObject {
 			below := c.tree.find(path)
 			if below == nil || n.side != sideTree {
 				below = &node{path: path}
 			}
 			kid, err = c.patched(below, v)
-		} else {
-			kid = &target{path: path, leaf: v}
 		}
 		t.kids = slices.Insert(t.kids, i, kid)
 	})
@@ -294,9 +304,9 @@ func (n *node) find(path string) *node {
 
 // diff plans the writes that make n show t. n is nil where nothing was written.
 // Where keep is set, counters and sets that t leaves out stay.
-func (c *composer) diff(n *node, t *target, keep bool) error {
+func (c *composer) diff(n *node, t target, keep bool) error {
 	if keep && t.leaf.isEmpty() && n != nil && n.side == sideTree && n.typed() {
-		t = &target{path: t.path}
+		t = target{path: t.path}
 	}
 	if t.leaf != nil {
 		return c.set(n, t)
@@ -349,7 +359,7 @@ func (c *composer) omit(n *node, keep bool) error {
 	case !keep || !n.typed():
 		return c.remove(n)
 	case n.side == sideTree:
-		return c.diff(n, &target{path: n.path}, keep)
+		return c.diff(n, target{path: n.path}, keep)
 	case n.side == sideValue:
 		c.write(Write{Path: n.path, Op: OpRemove}, c.claims(n.path))
 	}
@@ -362,7 +372,7 @@ func (n *node) typed() bool {
 }
 
 // set plans a plain write of a leaf.
-func (c *composer) set(n *node, t *target) error {
+func (c *composer) set(n *node, t target) error {
 	if n != nil && n.shown && n.side != sideTree && n.value().Equal(t.leaf) {
 		return nil
 	}
@@ -602,6 +612,9 @@ func (c *composer) write(w Write, names []ShortID) {
 // of which something shown and something not shown would fall stays: a conflict
 // too many is better than a sibling lost unseen.
 func (c *composer) claims(path string) (names []ShortID) {
+	if len(c.tree.kids) == 0 {
+		return nil
+	}
 	everything := c.everything()
 	var unseen []ShortID
 	var visit func(n *node)
@@ -695,7 +708,7 @@ func (n *node) staysCounter() error {
 
 // writeTarget writes what ends a conflict. A counter can only be left as it is:
 // an addition of nothing replaces what stands beside it.
-func (c *composer) writeTarget(t *target, names []ShortID) error {
+func (c *composer) writeTarget(t target, names []ShortID) error {
 	n := c.tree.find(t.path)
 	switch {
 	case n != nil && n.counter != nil && t.leaf.Equal(n.value()):
@@ -748,23 +761,25 @@ func (c *composer) change() (*RecordChange, error) {
 	c.planned = slices.CompactFunc(c.planned, func(a, b plannedWrite) bool {
 		return a.Path == b.Path && a.Op == b.Op && a.Op.isElement() && a.Value.Equal(b.Value)
 	})
-	for _, w := range append(c.planned, liveness) {
-		for _, a := range w.names {
+	all := append(c.planned, liveness)
+	for i := range all {
+		for _, a := range all[i].names {
 			rc.Names = append(rc.Names, a.entry)
 		}
 	}
 	slices.SortFunc(rc.Names, ShortID.Compare)
 	rc.Names = slices.Compact(rc.Names)
 	rc.Names = rc.Names[:min(len(rc.Names), MaxNames)] // the rest stay siblings
-	rc.Supersedes = rc.named(liveness).Supersedes
-	for _, w := range c.planned {
-		rc.Writes = append(rc.Writes, rc.named(w))
+	rc.Supersedes = rc.named(&liveness).Supersedes
+	rc.Writes = make([]Write, 0, len(c.planned))
+	for i := range c.planned {
+		rc.Writes = append(rc.Writes, rc.named(&c.planned[i]))
 	}
 	return rc, rc.validate()
 }
 
 // named is a planned write with the indexes of what it names.
-func (rc *RecordChange) named(w plannedWrite) Write {
+func (rc *RecordChange) named(w *plannedWrite) Write {
 	slices.SortFunc(w.names, aim.compare)
 	w.names = slices.CompactFunc(w.names, func(a, b aim) bool { return a.entry == b.entry })
 	for _, a := range w.names {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // EntryVersion is the first byte of every entry and of every header.
@@ -54,20 +55,68 @@ type Place struct {
 
 // NewEntry encodes an entry. Changes to records must be of different records.
 func NewEntry(t Time, deps []Dep, author, phone string, changes []Change) (*Entry, error) {
-	b := append(make([]byte, 0, 128), EntryVersion)
-	b = appendUint(AppendArray(b, 5), uint64(t))
-	b = AppendArray(b, len(deps))
-	for _, d := range deps {
+	e := &Entry{Time: t, Deps: deps, Author: author, Phone: phone, Changes: slices.Clone(changes)}
+	e.encode()
+	if !e.adopt() {
+		return ParseEntry(e.raw) // what was not encoded here is checked
+	}
+	err := e.validateSizes()
+	if err == nil {
+		err = e.validate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write entry: %w", err)
+	}
+	return e, nil
+}
+
+func (e *Entry) encode() {
+	size := 64 + len(e.Deps)*(2*HashSize+16) + len(e.Author) + len(e.Phone)
+	for i := range e.Changes {
+		size += len(e.Changes[i].raw)
+	}
+	b := append(make([]byte, 0, size), EntryVersion)
+	b = appendUint(AppendArray(b, 5), uint64(e.Time))
+	start := len(b)
+	b = AppendArray(b, len(e.Deps))
+	for _, d := range e.Deps {
 		b = AppendBytes(AppendArray(b, 3), d.Log[:])
 		b = AppendBytes(appendUint(b, d.Seq), d.ID[:])
 	}
-	b = AppendText(AppendText(b, author), phone)
-	b = AppendArray(b, len(changes))
-	for i := range changes {
-		b = append(b, changes[i].raw...)
+	e.deps = b[start:len(b):len(b)]
+	b = AppendText(AppendText(b, e.Author), e.Phone)
+	b = AppendArray(b, len(e.Changes))
+	e.offsets = make([]int, len(e.Changes))
+	for i := range e.Changes {
+		e.offsets[i] = len(b)
+		b = append(b, e.Changes[i].raw...)
 	}
-	return ParseEntry(b)
+	e.raw = b
 }
+
+// adopt takes over what the changes mean, if all of them know it.
+func (e *Entry) adopt() bool {
+	e.records = make([]*RecordChange, len(e.Changes))
+	for i := range e.Changes {
+		if e.records[i] = e.Changes[i].record; e.records[i] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// validateSizes checks the limits of an entry that was put together here.
+func (e *Entry) validateSizes() error {
+	if len(e.Changes) == 0 {
+		return errNoChange
+	}
+	return errors.Join(
+		tooLarge("entry", len(e.raw), MaxEntryBytes, "bytes"),
+		tooLarge("list of changes", len(e.Changes), MaxChanges, "items"),
+		tooLarge("list of dependencies", len(e.Deps), MaxDeps, "items"))
+}
+
+var errNoChange = errors.New("it changes nothing")
 
 // ParseEntry reads an entry and checks all of it: the form, the limits, and that
 // each record change means something. The entry keeps b.
@@ -76,10 +125,37 @@ func ParseEntry(b []byte) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.validate(); err != nil {
+	err = e.decode()
+	if err == nil {
+		err = e.validate()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read entry: %w", err)
 	}
 	return e, nil
+}
+
+// decode reads what the changes mean.
+func (e *Entry) decode() error {
+	e.records = make([]*RecordChange, len(e.Changes))
+	for i := range e.Changes {
+		switch c := &e.Changes[i]; c.Kind {
+		case KindBirth:
+			if len(e.Changes) != 1 {
+				return errors.New("a birth stands alone in its entry")
+			}
+			if _, err := c.Birth(); err != nil {
+				return err
+			}
+		case KindRecord:
+			rc, err := c.decode()
+			if err != nil {
+				return err
+			}
+			e.records[i] = rc
+		}
+	}
+	return nil
 }
 
 // ScanEntry reads an entry that was checked before, as when it was stored.
@@ -109,7 +185,7 @@ func scanEntry(b []byte) (*Entry, error) {
 	r.header(e)
 	n := r.count("list of changes", MaxChanges)
 	if r.err == nil && n == 0 {
-		return nil, errors.New("it changes nothing")
+		return nil, errNoChange
 	}
 	e.Changes = make([]Change, 0, n)
 	e.offsets = make([]int, 0, n)
@@ -149,6 +225,7 @@ func (r *reader) header(e *Entry) {
 	e.Phone = string(r.text())
 }
 
+// validate checks what the encoding does not see to.
 func (e *Entry) validate() error {
 	for i := 1; i < len(e.Deps); i++ {
 		if e.Deps[i-1].compare(e.Deps[i]) >= 0 {
@@ -162,28 +239,18 @@ func (e *Entry) validate() error {
 		validateText("phone", e.Phone)); err != nil {
 		return err
 	}
-	seen := make(map[RecordKey]bool, len(e.Changes))
-	e.records = make([]*RecordChange, len(e.Changes))
-	for i := range e.Changes {
-		switch c := &e.Changes[i]; c.Kind {
-		case KindBirth:
-			if len(e.Changes) != 1 {
-				return errors.New("a birth stands alone in its entry")
-			}
-			if _, err := c.Birth(); err != nil {
-				return err
-			}
-		case KindRecord:
-			rc, err := c.record()
-			if err != nil {
-				return err
-			}
-			if seen[rc.Key] {
-				return fmt.Errorf("it names record %s twice", rc.Key)
-			}
-			seen[rc.Key] = true
-			e.records[i] = rc
+	if len(e.records) == 1 {
+		return nil
+	}
+	seen := make(map[RecordKey]bool, len(e.records))
+	for _, rc := range e.records {
+		if rc == nil {
+			continue
 		}
+		if seen[rc.Key] {
+			return fmt.Errorf("it names record %s twice", rc.Key)
+		}
+		seen[rc.Key] = true
 	}
 	return nil
 }

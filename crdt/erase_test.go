@@ -101,8 +101,7 @@ func TestLawDrop(t *testing.T) {
 	})
 }
 
-// What was dropped stays dropped when the drop, the addition or both are erased,
-// and whoever erased may drop the rest.
+// What was dropped stays dropped when the drop, the addition or both are erased.
 func TestErasedDrop(t *testing.T) {
 	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
 	do(t, a, 1, &Edit{Add: []Field{{"p", Text("x")}, {"p", Text("y")}}})

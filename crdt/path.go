@@ -26,11 +26,19 @@ func JoinPath(parent, key string) string {
 func SplitPath(path string) []string {
 	keys := strings.Split(path, "/")
 	for i, k := range keys {
-		if strings.Contains(k, "~") {
-			keys[i] = strings.ReplaceAll(strings.ReplaceAll(k, "~1", "/"), "~0", "~")
-		}
+		keys[i] = unescape(k)
 	}
 	return keys
+}
+
+// lastKey is the last key of a path, unescaped.
+func lastKey(path string) string { return unescape(path[strings.LastIndexByte(path, '/')+1:]) }
+
+func unescape(key string) string {
+	if strings.IndexByte(key, '~') < 0 {
+		return key
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(key, "~1", "/"), "~0", "~")
 }
 
 // ValidatePath checks the form of a field's path.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"sort"
+	"slices"
 )
 
 // A Value is one datum in canonical CBOR: null, boolean, 64-bit integer, float,
@@ -150,8 +150,12 @@ type Field struct {
 
 // Object builds an object of fields, whose keys must differ. It sorts them.
 func Object(fields []Field) Value {
-	sort.Slice(fields, func(i, j int) bool { return CompareKeys(fields[i].Key, fields[j].Key) < 0 })
-	b := AppendObject(nil, len(fields))
+	slices.SortFunc(fields, func(f, g Field) int { return CompareKeys(f.Key, g.Key) })
+	size := 3 // the longest heads of a list that fits into a change
+	for i := range fields {
+		size += 3 + len(fields[i].Key) + len(fields[i].Value)
+	}
+	b := AppendObject(make([]byte, 0, size), len(fields))
 	for _, f := range fields {
 		b = append(AppendText(b, f.Key), f.Value...)
 	}

@@ -1,7 +1,6 @@
 package crdt
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -80,15 +79,17 @@ const (
 // tree sorts the living versions into their paths and decides what is shown.
 func (r *Record) tree() *node {
 	root := &node{shown: true}
+	b := r.newBuilder()
+	root.kids = make([]*node, 0, len(b.nodes))
 	for _, s := range r.sources {
 		for slot, alive := range s.living {
 			if alive && slot > 0 {
-				root.at(s.Change.Writes[slot-1].Path).add(version{s, slot})
+				b.add(b.at(root, s.Change.Writes[slot-1].Path), version{s, slot})
 			}
 		}
 	}
 	for i := range r.counters {
-		root.at(r.counters[i].path).counter = &r.counters[i]
+		b.at(root, r.counters[i].path).counter = &r.counters[i]
 	}
 	root.decide()
 	root.side = sideTree
@@ -98,8 +99,33 @@ func (r *Record) tree() *node {
 	return root
 }
 
+// A builder makes the nodes of a tree out of few pieces of memory. Most records
+// have a node with one version for each path.
+type builder struct {
+	nodes    []node
+	versions []version
+}
+
+func (r *Record) newBuilder() *builder {
+	n := 0
+	for _, s := range r.sources {
+		n += s.n
+	}
+	return &builder{nodes: make([]node, n+len(r.counters)), versions: make([]version, n)}
+}
+
+func (b *builder) node(path string) *node {
+	if len(b.nodes) == 0 {
+		return &node{path: path}
+	}
+	n := &b.nodes[0]
+	b.nodes = b.nodes[1:]
+	n.path = path
+	return n
+}
+
 // at finds or makes the node of a path below n.
-func (n *node) at(path string) *node {
+func (b *builder) at(n *node, path string) *node {
 	end := strings.IndexByte(path[min(len(n.path)+1, len(path)):], '/')
 	if n.path == "" {
 		end = strings.IndexByte(path, '/')
@@ -110,25 +136,29 @@ func (n *node) at(path string) *node {
 	if end >= 0 {
 		part = path[:end]
 	}
-	i, found := slices.BinarySearchFunc(n.kids, part, func(k *node, p string) int { return cmp.Compare(k.path, p) })
+	i, found := slices.BinarySearchFunc(n.kids, part, func(k *node, p string) int { return strings.Compare(k.path, p) })
 	if !found {
-		n.kids = slices.Insert(n.kids, i, &node{path: part})
+		n.kids = slices.Insert(n.kids, i, b.node(part))
 	}
 	if end < 0 {
 		return n.kids[i]
 	}
-	return n.kids[i].at(path)
+	return b.at(n.kids[i], path)
 }
 
-func (n *node) add(v version) {
+func (b *builder) add(n *node, v version) {
+	to := &n.values
 	switch v.write().Op {
 	case OpRemove:
-		n.removals = append(n.removals, v)
+		to = &n.removals
 	case OpAdd:
-		n.elements = append(n.elements, v)
-	default:
-		n.values = append(n.values, v)
+		to = &n.elements
 	}
+	if *to == nil {
+		*to = b.versions[:0:1]
+		b.versions = b.versions[1:]
+	}
+	*to = append(*to, v)
 }
 
 // decide finds for each path, from the leaves up, which side is shown: a counter
@@ -233,6 +263,10 @@ func (r *Record) View() View {
 	for _, s := range r.sources {
 		v.Updated = max(v.Updated, s.Time)
 	}
+	if fields, ok := r.flat(); ok {
+		v.Fields = fields
+		return v
+	}
 	root := r.tree()
 	v.Fields = root.value()
 	if c, ok := r.livenessConflict(); ok {
@@ -242,6 +276,31 @@ func (r *Record) View() View {
 		v.Conflicts = k.conflicts(v.Conflicts)
 	}
 	return v
+}
+
+// flat is the fields of a record that one touch alone made of plain values, the
+// most frequent kind: a change does not contradict itself, so there is nothing to
+// decide.
+func (r *Record) flat() (Value, bool) {
+	if len(r.sources) != 1 || len(r.counters) > 0 {
+		return nil, false
+	}
+	var buf [32]Field
+	fields := buf[:0]
+	writes := r.sources[0].Change.Writes
+	for slot, alive := range r.sources[0].living {
+		if !alive || slot == 0 {
+			continue
+		}
+		w := &writes[slot-1]
+		if !w.Op.isRegister() || strings.IndexByte(w.Path, '/') >= 0 || strings.IndexByte(w.Path, '~') >= 0 {
+			return nil, false
+		}
+		if w.Value != nil { // nil: removed or erased
+			fields = append(fields, Field{w.Path, w.Value})
+		}
+	}
+	return Object(fields), true
 }
 
 // ConflictCount is the number of paths in conflict, without reading a value
@@ -274,14 +333,13 @@ func (n *node) value() Value {
 	case sideSet:
 		return n.set()
 	}
-	var fields []Field
+	fields := make([]Field, 0, len(n.kids))
 	for _, k := range n.kids {
 		if k.side == sideNone {
 			continue
 		}
 		if v := k.value(); v != nil { // nil: erased
-			keys := SplitPath(k.path)
-			fields = append(fields, Field{keys[len(keys)-1], v})
+			fields = append(fields, Field{lastKey(k.path), v})
 		}
 	}
 	return Object(fields)

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"musafir/crdt"
 )
 
 // The disk's own rate: what a durable write costs at least.
@@ -80,4 +84,32 @@ func (d *daemon) putOne(n int64) error {
 		},
 	})
 	return err
+}
+
+// BenchmarkDurableWrite is one writer without HTTP: the node and its store.
+func BenchmarkDurableWrite(b *testing.B) {
+	dir := initDevice(b)
+	d, err := openDevice(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	n := 0
+	for b.Loop() {
+		n++
+		edit := &crdt.Edit{
+			Key: crdt.RecordKey{Collection: "visits", ID: fmt.Sprintf("v%08d", n)},
+			Set: []crdt.Field{{Key: "patient_id", Value: crdt.Text("dbf9798e-4b52-4cd9-a9eb-ec36149c859a")}, {Key: "n", Value: crdt.Int(int64(n))}},
+		}
+		if _, err := d.Write(ctx, crdt.Transaction{Edits: []*crdt.Edit{edit}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
+	cancel()
+	if err := errors.Join(<-ended, d.Close()); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -38,6 +38,8 @@ func TestScripts(t *testing.T) {
 			"up":   startDaemon,
 			"gone": waitGone,
 			"http": request,
+
+			"env-from": envFrom,
 		},
 	})
 }
@@ -55,6 +57,11 @@ func startDaemon(ts *testscript.TestScript, _ bool, _ []string) {
 // waitGone is `gone FILE`: waits until a file is no more.
 func waitGone(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return errors.Is(err, fs.ErrNotExist) })
+}
+
+// envFrom is `env-from NAME FILE`: sets a variable to what a file holds.
+func envFrom(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], ts.ReadFile(args[1]))
 }
 
 func waitFor(ts *testscript.TestScript, done func() bool) {
