@@ -316,10 +316,16 @@ func (c *Change) decode() (*RecordChange, error) {
 			return nil, errNotCanonical
 		}
 	}
+	if n > (len(r.b)-r.off)/2 { // a write takes two bytes at least
+		return nil, errTruncated
+	}
 	valued := false
-	rc.Writes = make([]Write, 0, min(n, 64))
-	for range n {
-		w := r.write()
+	if n > 0 {
+		rc.Writes = make([]Write, n)
+	}
+	for i := range rc.Writes {
+		w := &rc.Writes[i]
+		r.write(w)
 		if r.err != nil {
 			return nil, r.err
 		}
@@ -330,7 +336,6 @@ func (c *Change) decode() (*RecordChange, error) {
 			}
 			w.Value = v.skip(MaxValueDepth)
 		}
-		rc.Writes = append(rc.Writes, w)
 	}
 	if left != 0 {
 		return nil, errTrailing
@@ -398,26 +403,26 @@ func (r *reader) indexes(n int) []uint16 {
 	return xs
 }
 
-func (r *reader) write() Write {
+func (r *reader) write(w *Write) {
 	if r.off < len(r.b) && r.b[r.off]>>5 == majorText {
-		return Write{Path: r.string()}
+		w.Path = r.string()
+		return
 	}
 	n := r.count("list of superseded entries", 2*MaxNames+2)
 	if r.err == nil && n < 2 {
 		r.fail(errType)
 	}
-	w := Write{Path: r.string()}
+	w.Path = r.string()
 	op := r.uint()
 	if op >= uint64(opEnd) || op == uint64(OpSet) && n == 2 {
 		r.fail(errNotCanonical)
 	}
 	w.Op = Op(op)
 	if w.Op.isElement() {
-		r.places(&w, n-2)
+		r.places(w, n-2)
 	} else {
 		w.Supersedes = r.indexes(n - 2)
 	}
-	return w
 }
 
 // places reads n numbers, index and place by turns.

@@ -771,7 +771,9 @@ func (c *composer) change() (*RecordChange, error) {
 	rc.Names = slices.Compact(rc.Names)
 	rc.Names = rc.Names[:min(len(rc.Names), MaxNames)] // the rest stay siblings
 	rc.Supersedes = rc.named(&liveness).Supersedes
-	rc.Writes = make([]Write, 0, len(c.planned))
+	if len(c.planned) > 0 {
+		rc.Writes = make([]Write, 0, len(c.planned))
+	}
 	for i := range c.planned {
 		rc.Writes = append(rc.Writes, rc.named(&c.planned[i]))
 	}

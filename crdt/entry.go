@@ -55,7 +55,7 @@ type Place struct {
 
 // NewEntry encodes an entry. Changes to records must be of different records.
 func NewEntry(t Time, deps []Dep, author, phone string, changes []Change) (*Entry, error) {
-	e := &Entry{Time: t, Deps: deps, Author: author, Phone: phone, Changes: slices.Clone(changes)}
+	e := &Entry{Time: t, Deps: slices.Clone(deps), Author: author, Phone: phone, Changes: slices.Clone(changes)}
 	e.encode()
 	if !e.adopt() {
 		return ParseEntry(e.raw) // what was not encoded here is checked

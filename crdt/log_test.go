@@ -1,8 +1,12 @@
 package crdt
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -142,6 +146,79 @@ func TestResolveDeletion(t *testing.T) {
 		}
 		if _, err := Compose(a.rec, &Edit{Key: testKey, Resolve: &Resolution{Value: Text("?")}}, a.all); err == nil {
 			t.Error("resolved by nonsense")
+		}
+	}
+}
+
+// An entry that was put together here is what anybody reads of its bytes.
+func TestLawNewEntry(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := play(t, 10, nil)
+		var changes []Change
+		for i, x := range w.touches {
+			rc := *x.Change
+			rc.Key.ID = fmt.Sprint("r", i)
+			c, err := rc.Encode([SaltSize]byte{byte(i)})
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			changes = append(changes, c)
+		}
+		if len(changes) == 0 {
+			return
+		}
+		deps := []Dep{{Log: LogID{1}, Seq: 1 << 40, ID: EntryID{2}}}[:rapid.IntRange(0, 1).Draw(t, "deps")]
+		made, err := NewEntry(Time(rapid.Uint64().Draw(t, "time")), deps, "amina", "phone", changes)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		sameEntry(t, made)
+		if _, err := NewEntry(1, nil, "", "", append(changes, changes[0])); err == nil {
+			t.Fatalf("the same record twice")
+		}
+	})
+}
+
+// sameEntry compares an entry with what its bytes say.
+func sameEntry(t tb, e *Entry) {
+	t.Helper()
+	read, err := ParseEntry(e.Encoded())
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	at := Place{Log: LogID{1}, Seq: 2, Prev: EntryID{3}}
+	if e.Time != read.Time || !slices.Equal(e.Deps, read.Deps) || e.Author != read.Author || e.Phone != read.Phone ||
+		len(e.Changes) != len(read.Changes) || e.ID(at) != read.ID(at) || e.Known() != read.Known() {
+		t.Fatalf("made %+v, read %+v", e, read)
+	}
+	for i := range e.Changes {
+		a, b := &e.Changes[i], &read.Changes[i]
+		if a.Kind != b.Kind || !bytes.Equal(a.Encoded(), b.Encoded()) || a.Erased() != b.Erased() || a.Hash() != b.Hash() || e.Offset(i) != read.Offset(i) {
+			t.Fatalf("change %d: made %+v, read %+v", i, a, b)
+		}
+		if !reflect.DeepEqual(e.Record(i), read.Record(i)) {
+			t.Fatalf("change %d: made %+v, read %+v", i, e.Record(i), read.Record(i))
+		}
+	}
+}
+
+// What is wrong with an entry is found when it is made, too.
+func TestNewEntryRefuses(t *testing.T) {
+	c, err := (&RecordChange{Key: testKey, Writes: []Write{{Path: "p", Value: Int(1)}}}).Encode([SaltSize]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, dep := []Change{c}, Dep{Log: LogID{1}}
+	for what, f := range map[string]func() (*Entry, error){
+		"no change":                func() (*Entry, error) { return NewEntry(1, nil, "", "", nil) },
+		"a record twice":           func() (*Entry, error) { return NewEntry(1, nil, "", "", []Change{c, c}) },
+		"a dependency twice":       func() (*Entry, error) { return NewEntry(1, []Dep{dep, dep}, "", "", one) },
+		"an author of two lines":   func() (*Entry, error) { return NewEntry(1, nil, "a\nb", "", one) },
+		"an author not in UTF-8":   func() (*Entry, error) { return NewEntry(1, nil, "\xff", "", one) },
+		"a phone that is too long": func() (*Entry, error) { return NewEntry(1, nil, "", strings.Repeat("p", MaxPhoneBytes+1), one) },
+	} {
+		if _, err := f(); err == nil {
+			t.Errorf("%s is taken", what)
 		}
 	}
 }

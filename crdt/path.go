@@ -49,18 +49,21 @@ func ValidatePath(path string) error {
 	if err := tooLarge("field path", len(path), MaxPathBytes, "bytes"); err != nil {
 		return err
 	}
-	if !utf8.ValidString(path) {
-		return errors.New("a field path is not valid UTF-8")
-	}
-	if n := strings.Count(path, "/") + 1; n > MaxValueDepth {
-		return tooLarge("nesting of field path", n, MaxValueDepth, "levels")
-	}
+	slashes, ascii := 0, true
 	for i := 0; i < len(path); i++ {
-		if path[i] == '~' && (i+1 == len(path) || path[i+1] != '0' && path[i+1] != '1') {
+		switch c := path[i]; {
+		case c == '/':
+			slashes++
+		case c == '~' && (i+1 == len(path) || path[i+1] != '0' && path[i+1] != '1'):
 			return fmt.Errorf("field path %q holds '~' that is not \"~0\" or \"~1\"", path)
+		case c >= utf8.RuneSelf:
+			ascii = false
 		}
 	}
-	return nil
+	if !ascii && !utf8.ValidString(path) {
+		return errors.New("a field path is not valid UTF-8")
+	}
+	return tooLarge("nesting of field path", slashes+1, MaxValueDepth, "levels")
 }
 
 // related tells whether a and b are the same path, or one holds the other.

@@ -89,6 +89,7 @@ type viewWriter struct {
 	b       *Batch
 	state   meta
 	puts    []put
+	run     feedRun // begun
 	buckets bucketDiff
 	before  bucketDiff // of the parts that went before
 }
@@ -100,7 +101,10 @@ func (w *viewWriter) add(c *change) {
 	w.state.Position++
 	head.position = w.state.Position
 	w.put(c.row, appendRow(head, c.record))
-	w.put(feedKey(head.position), c.row[1:])
+	w.run.add(head.position, c.row[1:])
+	if w.run.full() {
+		w.endRun()
+	}
 	if head.conflicts > 0 && c.was.conflicts == 0 {
 		w.put(recordKey(keyConflict, key), nil)
 	}
@@ -116,6 +120,13 @@ func (w *viewWriter) add(c *change) {
 			w.buckets = bucketDiff{}
 		}
 		w.buckets.add(key.Bucket(), c.root)
+	}
+}
+
+func (w *viewWriter) endRun() {
+	if w.run.n > 0 {
+		w.puts = append(w.puts, w.run.put())
+		w.run = feedRun{}
 	}
 }
 
@@ -137,6 +148,7 @@ func (w *viewWriter) put(key, value []byte) { w.puts = append(w.puts, put{key: k
 
 // finish adds the buckets and the metadata, behind what is to go first.
 func (w *viewWriter) finish(first []put) []put {
+	w.endRun()
 	puts := append(first, w.puts...)
 	puts = append(puts, w.buckets.puts(w.b.s.buckets, w.before)...)
 	return append(puts, put{key: []byte{keyMeta}, value: encode(w.state)})
@@ -247,7 +259,7 @@ func (w *viewWriter) fill(records []*change) (n int) {
 		before := len(w.puts)
 		w.add(records[n])
 		n++
-		size += sizeOf(w.puts[before:])
+		size += sizeOf(w.puts[before:]) + len(records[n-1].row)
 		// Room for one record more, for the buckets, and for the metadata.
 		if size+len(w.buckets.pages())*(pageBytes+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
 			break

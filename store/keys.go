@@ -23,7 +23,7 @@ const (
 	keyRow      = 'r' // collection 0 id -> row
 	keyRetired  = 't' // collection 0 id 0 branch, sequence, offset -> "", or 1 if held and not merged
 	keyConflict = 'x' // collection 0 id -> ""; stale if the row has none
-	keyFeed     = 'f' // position -> collection 0 id; stale if the row has another
+	keyFeed     = 'f' // position -> run of records up to it; stale where a row has another
 	keyBucket   = 'k' // page of buckets -> their sums
 )
 
@@ -86,8 +86,4 @@ func readRef(b []byte) (crdt.Ref, error) {
 		Seq:    binary.BigEndian.Uint64(b[4:]),
 		Offset: binary.BigEndian.Uint32(b[12:]),
 	}, nil
-}
-
-func feedKey(position uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{keyFeed}, position)
 }

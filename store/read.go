@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 
 	"musafir/crdt"
 )
@@ -119,30 +118,6 @@ func (s *Store) Feed() (id [16]byte, position uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.meta.Feed, s.meta.Position
-}
-
-// Changes visits what changed after a position of the feed, each record once, at
-// its newest position. Internal collections are left out.
-func (s *Store) Changes(since uint64, visit func(position uint64, r *crdt.Record) (bool, error)) error {
-	v, err := s.snapshot()
-	if err != nil {
-		return err
-	}
-	defer v.close()
-	if since == math.MaxUint64 {
-		return nil
-	}
-	return v.scan([]byte{keyFeed}, feedKey(since+1), true, func(k, value []byte) (bool, error) {
-		key, err := readRecordKey(value)
-		if err != nil || key.Internal() {
-			return err == nil, err
-		}
-		head, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
-		if err != nil || r == nil || !bytes.Equal(feedKey(head.position), k) {
-			return err == nil, err
-		}
-		return visit(head.position, r)
-	})
 }
 
 // WaitChange returns once the feed has passed a position, or with ctx's error.

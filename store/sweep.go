@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"slices"
 )
 
@@ -30,7 +29,7 @@ func (s *Store) Sweep(from []byte) (next []byte, err error) {
 			next = slices.Clone(k)
 			return false, nil
 		}
-		holds, err := s.indexHolds(v, letter, k, value)
+		holds, err := indexHolds(v, letter, k, value)
 		if err == nil && !holds {
 			stale = append(stale, put{key: slices.Clone(k), del: true})
 		}
@@ -55,22 +54,20 @@ func (s *Store) Sweep(from []byte) (next []byte, err error) {
 	return next, nil
 }
 
-func (s *Store) indexHolds(v view, letter byte, k, value []byte) (bool, error) {
-	name := k[1:]
+func indexHolds(v view, letter byte, k, value []byte) (bool, error) {
 	if letter == keyFeed {
-		name = value
+		return runHolds(v, k, value)
 	}
-	key, err := readRecordKey(name)
-	if err != nil {
-		return false, err
-	}
-	row, ok, err := v.get(recordKey(keyRow, key))
+	head, _, err := headAt(v, k[1:])
+	return head.conflicts > 0, err
+}
+
+// headAt reads the head of the row of a record by its name.
+func headAt(v view, name []byte) (rowHead, bool, error) {
+	row, ok, err := v.get(append([]byte{keyRow}, name...))
 	if err != nil || !ok {
-		return false, err
+		return rowHead{}, false, err
 	}
 	head, _, err := readRowHead(row)
-	if letter == keyFeed {
-		return bytes.Equal(feedKey(head.position), k), err
-	}
-	return head.conflicts > 0, err
+	return head, err == nil, err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -215,10 +214,14 @@ func (c *checker) lacks(name []byte, what string) {
 // indexes looks for the entries that feed and conflict index should have.
 func (c *checker) indexes() error {
 	err := c.scan([]byte{keyFeed}, nil, true, func(k, value []byte) (bool, error) {
-		if len(k) == 9 {
-			if position := binary.BigEndian.Uint64(k[1:]); bytes.Equal(c.feed[position], value) {
+		_, err := eachInRun(k, value, func(position uint64, name []byte) (bool, error) {
+			if bytes.Equal(c.feed[position], name) {
 				delete(c.feed, position)
 			}
+			return true, nil
+		})
+		if err != nil {
+			c.problem("a part of the feed is damaged")
 		}
 		return true, c.ctx.Err()
 	})

@@ -76,7 +76,7 @@ func (s *Server) importProblem(err error, report *importReport) error {
 	told := *p
 	told.importReport = report
 	if report.Imported > 0 {
-		told.Detail += fmt.Sprintf(" %d lines were imported before that; importing all of them again is safe.", report.Imported)
+		told.Detail += fmt.Sprintf("; %d lines were imported before that; importing all of them again is safe.", report.Imported)
 	}
 	return &told
 }
