@@ -427,6 +427,9 @@ func FuzzValueMethods(f *testing.F) {
 		_, _, _, _, _, _ = v.Bool(), v.Int(), v.Float(), v.Text(), v.Bytes(), v.Len()
 		v.Items(func(Value) {})
 		v.Fields(func(string, Value) {})
+		for range v.All() {
+			break
+		}
 	})
 }
 

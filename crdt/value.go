@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"math/big"
 	"slices"
@@ -106,9 +107,12 @@ func (v Value) Float() float64 {
 }
 
 // Text is v as a string; v must be a text.
-func (v Value) Text() string {
+func (v Value) Text() string { return string(v.TextBytes()) }
+
+// TextBytes is a text where it lies; v must be one.
+func (v Value) TextBytes() []byte {
 	r := reader{b: v}
-	return string(r.text())
+	return r.take(r.want(majorText))
 }
 
 // Bytes is v as bytes; v must be bytes.
@@ -135,10 +139,22 @@ func (v Value) Items(f func(item Value)) {
 // Fields calls f with each key and value of an object, which v must be, in the
 // order of CompareKeys.
 func (v Value) Fields(f func(key string, value Value)) {
-	r := reader{b: v}
-	for n := r.want(majorMap); n > 0 && r.err == nil; n-- {
-		key := r.text()
-		f(string(key), r.skip(MaxValueDepth))
+	for key, value := range v.All() {
+		f(string(key), value)
+	}
+}
+
+// All yields each key, where it lies, and value of an object, which v must be, in
+// the order of CompareKeys.
+func (v Value) All() iter.Seq2[[]byte, Value] {
+	return func(yield func([]byte, Value) bool) {
+		r := reader{b: v}
+		for n := r.want(majorMap); n > 0 && r.err == nil; n-- {
+			key := r.take(r.want(majorText))
+			if value := r.skip(MaxValueDepth); r.err == nil && !yield(key, value) {
+				return
+			}
+		}
 	}
 }
 

@@ -1,10 +1,10 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/base64"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,7 +25,13 @@ func AppendJSON(b []byte, v crdt.Value) []byte {
 
 // A renderer holds the fields of the objects that are being rendered, the
 // outermost first.
-type renderer struct{ fields []crdt.Field }
+type renderer struct{ fields []field }
+
+// A field is a key and a value where they lie in an object.
+type field struct {
+	key   []byte
+	value crdt.Value
+}
 
 // maxKeptFields is how long a list of fields may be that is kept for the next
 // value.
@@ -42,7 +48,7 @@ func (r *renderer) value(b []byte, v crdt.Value) []byte {
 	case crdt.KindFloat:
 		return appendFloatJSON(b, v.Float())
 	case crdt.KindText:
-		return appendQuoted(b, textOf(v))
+		return appendQuoted(b, v.TextBytes())
 	case crdt.KindBytes:
 		return appendBytesJSON(b, v.Bytes())
 	case crdt.KindArray:
@@ -63,15 +69,15 @@ func (r *renderer) array(b []byte, v crdt.Value) []byte {
 
 func (r *renderer) object(b []byte, v crdt.Value) []byte {
 	first := len(r.fields)
-	v.Fields(func(key string, item crdt.Value) {
-		r.fields = append(r.fields, crdt.Field{Key: key, Value: item})
-	})
+	for key, item := range v.All() {
+		r.fields = append(r.fields, field{key, item})
+	}
 	level := r.fields[first:]
-	slices.SortFunc(level, func(x, y crdt.Field) int { return strings.Compare(x.Key, y.Key) })
+	slices.SortFunc(level, func(x, y field) int { return bytes.Compare(x.key, y.key) })
 	b = append(b, '{')
 	for _, f := range level {
-		b = append(appendQuoted(b, f.Key), ':')
-		b = append(r.value(b, f.Value), ',')
+		b = append(appendQuoted(b, f.key), ':')
+		b = append(r.value(b, f.value), ',')
 	}
 	clear(r.fields[first:])
 	r.fields = r.fields[:first]
@@ -87,9 +93,6 @@ func shut(b []byte, bracket byte) []byte {
 	}
 	return append(b, bracket)
 }
-
-// textOf is a text's bytes where they lie: the end of its encoding.
-func textOf(v crdt.Value) []byte { return v[len(v)-v.Len():] }
 
 // appendQuoted writes a JSON string. Values hold valid UTF-8 only, so it cannot
 // fail.
