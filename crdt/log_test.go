@@ -158,9 +158,16 @@ func TestLawNewEntry(t *testing.T) {
 		for i, x := range w.touches {
 			rc := *x.Change
 			rc.Key.ID = fmt.Sprint("r", i)
+			rc.Writes = slices.Clone(rc.Writes)
+			for i := range rc.Writes {
+				rc.Writes[i].Value = bytes.Clone(rc.Writes[i].Value)
+			}
 			c, err := rc.Encode([SaltSize]byte{byte(i)})
 			if err != nil {
 				t.Fatalf("%v", err)
+			}
+			for _, w := range rc.Writes {
+				clear(w.Value) // the memory may be used again
 			}
 			changes = append(changes, c)
 		}

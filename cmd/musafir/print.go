@@ -127,6 +127,9 @@ func (s *siblingDoc) describe(path string) string {
 	case s.Removed:
 		what = fmt.Sprintf("%s: removed", path)
 	}
+	if s.Entry == "" {
+		return what + "  (a counter's sum)"
+	}
 	return fmt.Sprintf("%s  (%s, entry %s)", what, by(s.Author, s.Device, s.Time), short(s.Entry))
 }
 
