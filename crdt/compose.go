@@ -110,7 +110,13 @@ func (c *composer) plan() error {
 	if e.Delete && (e.Undelete || e.writes()) {
 		return errors.New("a delete goes with no other change to the record")
 	}
+	if err := e.contradiction(); err != nil {
+		return err
+	}
 	if err := c.planTree(); err != nil {
+		return err
+	}
+	if err := c.besides(); err != nil {
 		return err
 	}
 	for _, f := range e.Max {

@@ -3,6 +3,7 @@ package crdt
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -186,10 +187,119 @@ func TestEditsThatContradict(t *testing.T) {
 		{Add: []Field{{"p", Int(1)}}},
 		{Add: []Field{{"p/q", Int(1)}}},
 		{Add: []Field{{"c", Int(1)}}},
+		{Increment: []Field{{"c", Int(math.MaxInt64)}}},
 	} {
 		e.Key = testKey
 		if rc, err := Compose(d.rec, e, d.all); err == nil {
 			t.Errorf("%+v composes to %+v", *e, rc)
+		}
+	}
+}
+
+// No part of an edit is dropped because another one means something else, whatever
+// the record holds.
+func TestEditsThatNameAPathTwice(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Set: []Field{{"p", Int(1)}, {"o/q", Int(1)}}, Increment: []Field{{"c", Int(1)}}, Add: []Field{{"s", Int(1)}}})
+	for _, x := range []struct {
+		edit *Edit
+		want []string
+	}{
+		{&Edit{Set: []Field{{"p", Int(1)}, {"p", Int(2)}}}, []string{`"p"`, "set twice"}},
+		{&Edit{Remove: []string{"no", "no"}}, []string{`"no"`, "remove twice"}},
+		{&Edit{Max: []Field{{"p", Int(1)}, {"p", Int(0)}}}, []string{`"p"`, "max twice"}},
+		{&Edit{Increment: []Field{{"c", Int(1)}, {"c", Int(1)}}}, []string{`"c"`, "increment twice"}},
+		{&Edit{Set: []Field{{"p", Int(1)}}, Remove: []string{"p"}}, []string{`"p"`, "in set and in remove"}},
+		{&Edit{Set: []Field{{"p", Int(1)}}, Max: []Field{{"p", Int(0)}}}, []string{`"p"`, "in set and in max"}},
+		{&Edit{Remove: []string{"no"}, Max: []Field{{"no", Int(0)}}}, []string{`"no"`, "in remove and in max"}},
+		{&Edit{Remove: []string{"no"}, Increment: []Field{{"no", Int(1)}}}, []string{`"no"`, "in remove and in increment"}},
+		{&Edit{Max: []Field{{"no", Int(1)}}, Increment: []Field{{"no", Int(1)}}}, []string{`"no"`, "in max and in increment"}},
+		{&Edit{Remove: []string{"no"}, Add: []Field{{"no", Int(1)}}}, []string{`"no"`, "in remove and in add_to_set"}},
+		{&Edit{Max: []Field{{"no", Int(1)}}, Drop: []Field{{"no", Int(1)}}}, []string{`"no"`, "in max and in remove_from_set"}},
+		{&Edit{Set: []Field{{"o/q", Int(1)}}, Remove: []string{"o"}}, []string{`"o" in remove`, `"o/q" in set`}},
+		{&Edit{Set: []Field{{"o", Object([]Field{{"q", Int(1)}})}}, Max: []Field{{"o/q", Int(0)}}}, []string{`"o" in set`, `"o/q" in max`}},
+		{&Edit{Remove: []string{"no/a/b"}, Increment: []Field{{"no", Int(1)}}}, []string{`"no" in increment`, `"no/a/b" in remove`}},
+		{&Edit{Add: []Field{{"no", Int(1)}}, Drop: []Field{{"no/a", Int(1)}}}, []string{`"no" in add_to_set`, `"no/a" in remove_from_set`}},
+		{&Edit{Add: []Field{{"s", Int(2)}, {"s", Int(1)}}, Drop: []Field{{"s", Int(1)}}}, []string{`"s"`, "the same element"}},
+		{&Edit{Replace: Object([]Field{{"p", Int(0)}}), Max: []Field{{"p", Int(1)}}}, []string{`"p"`, "in replace and in max"}},
+		{&Edit{Replace: EmptyObject, Max: []Field{{"p", Int(1)}}}, []string{`"p"`, "in replace and in max"}},
+		{&Edit{Replace: Object([]Field{{"s", Object([]Field{{"a", Int(1)}})}}), Drop: []Field{{"s/a", Int(1)}}}, nil},
+	} {
+		e := x.edit
+		e.Key = testKey
+		rc, err := Compose(d.rec, e, d.all)
+		var refused *EditError
+		if !errors.As(err, &refused) {
+			t.Errorf("%+v composes to %+v, %v", *e, rc, err)
+			continue
+		}
+		for _, text := range x.want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%+v: %v, want %s", *e, err, text)
+			}
+		}
+	}
+}
+
+func TestEditsOfManyParts(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Set: []Field{{"p", Int(1)}, {"p-q", Int(1)}}, Max: []Field{{"m", Int(1)}}, Add: []Field{{"s", Int(1)}, {"s", Int(2)}}})
+	do(t, d, 2, &Edit{Add: []Field{{"s", Int(3)}, {"s", Int(3)}}, Drop: []Field{{"s", Int(1)}, {"s", Int(1)}}, Remove: []string{"p"}})
+	shows(t, d, object{"m": 1, "p-q": 1, "s": []any{2, 3}})
+	do(t, d, 3, &Edit{Replace: asValue(object{"m": 1}), Max: []Field{{"m", Int(2)}}, Increment: []Field{{"c", Int(1)}}, Drop: []Field{{"s", Int(2)}}})
+	shows(t, d, object{"c": 1, "m": 2, "s": []any{3}})
+}
+
+// Nobody adds past what a counter holds, but two who could not know do.
+func TestCounterAtItsEnd(t *testing.T) {
+	for _, sign := range []int64{1, -1} {
+		end := int64(math.MaxInt64)
+		if sign < 0 {
+			end = math.MinInt64
+		}
+		a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+		do(t, a, 1, &Edit{Increment: []Field{{"c", Int(end - sign)}}})
+		start := a.rec.Seen()
+		meet(a, b)
+		for _, seen := range []*Seen{nil, {}, &start} {
+			_, err := Compose(a.rec, &Edit{Key: testKey, Increment: []Field{{"c", Int(2 * sign)}}, Seen: seen}, a.all)
+			var refused *EditError
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), "number a counter holds") {
+				t.Errorf("%d: %v", sign, err)
+			}
+		}
+		do(t, a, 2, &Edit{Increment: []Field{{"c", Int(sign)}}})
+		shows(t, a, object{"c": int(end)})
+		do(t, b, 3, &Edit{Increment: []Field{{"c", Int(sign)}}})
+		meet(a, b)
+		shows(t, a, object{"c": int(end + sign)})
+		do(t, a, 4, &Edit{Increment: []Field{{"c", Int(sign)}}})
+	}
+}
+
+func TestNamesThatDeceive(t *testing.T) {
+	c, err := (&RecordChange{Key: testKey}).Encode([SaltSize]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(r rune) []error {
+		name := "a" + string(r) + "b"
+		_, author := NewEntry(1, nil, name, "", []Change{c})
+		_, phone := NewEntry(1, nil, "", name, []Change{c})
+		return []error{RecordKey{"c", name}.Validate(), ValidateName("camp name", name), author, phone}
+	}
+	for _, r := range "\x00\x1f\x7f\u0080\u0085\u009f\u202a\u202e\u2066\u2069" {
+		for _, err := range names(r) {
+			if err == nil || !strings.Contains(err.Error(), "control character") {
+				t.Errorf("%U: %v", r, err)
+			}
+		}
+	}
+	for _, r := range " \u00a0\u061c\u200c\u200d\u200e\u200f\u2029\u202f\u2065\u206aü" {
+		for _, err := range names(r) {
+			if err != nil {
+				t.Errorf("%U: %v", r, err)
+			}
 		}
 	}
 }

@@ -105,15 +105,20 @@ func validateRecordID(id string) error {
 	return validateText("record id", id)
 }
 
+// IsControl tells whether no name may hold r: a control character, or one that
+// embeds, overrides or isolates a direction of text, so that a name shows as
+// another one. Marks and joiners, which scripts need, are none.
+func IsControl(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
 // validateText refuses what cannot be shown or would break a line or a key.
 func validateText(what, s string) error {
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("%s is not valid UTF-8", what)
 	}
-	for _, r := range s {
-		if r < 0x20 || r == 0x7f {
-			return fmt.Errorf("%s holds a control character", what)
-		}
+	if strings.ContainsFunc(s, IsControl) {
+		return fmt.Errorf("%s holds a control character", what)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package crdt
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -36,6 +37,13 @@ func (c *composer) planIncrement(f Field) error {
 	}
 	if err := c.refuseValue(n, f.Key, sideCounter, "counter"); err != nil {
 		return err
+	}
+	sum, by := c.now.sum(f.Key), f.Value.Int()
+	switch {
+	case by > 0 && sum > math.MaxInt64-by:
+		return fmt.Errorf("field %q would pass the largest number a counter holds", f.Key)
+	case by < 0 && sum < math.MinInt64-by:
+		return fmt.Errorf("field %q would pass the smallest number a counter holds", f.Key)
 	}
 	c.write(Write{Path: f.Key, Op: OpIncrement, Value: f.Value}, c.removalClaims(f.Key))
 	return nil

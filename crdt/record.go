@@ -193,8 +193,20 @@ func (r *Record) insert(s *source) {
 	r.sources = slices.Insert(r.sources, i, s)
 }
 
+func (r *Record) findCounter(path string) (at int, found bool) {
+	return slices.BinarySearchFunc(r.counters, path, func(c counter, p string) int { return cmp.Compare(c.path, p) })
+}
+
+// sum is that of the counter at path, 0 if there is none.
+func (r *Record) sum(path string) int64 {
+	if i, found := r.findCounter(path); found {
+		return r.counters[i].sum
+	}
+	return 0
+}
+
 func (r *Record) count(w *Write) {
-	i, found := slices.BinarySearchFunc(r.counters, w.Path, func(c counter, p string) int { return cmp.Compare(c.path, p) })
+	i, found := r.findCounter(w.Path)
 	if !found {
 		r.counters = slices.Insert(r.counters, i, counter{path: w.Path})
 	}

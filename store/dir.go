@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/gofrs/flock" // locks on files, on each system in its way
 )
 
 // FormatVersion is the on-disk format this program writes and reads.
@@ -22,6 +24,7 @@ const (
 	dataKeyName = "key"
 	deviceName  = "device"
 	dbName      = "db"
+	lockName    = "lock" // held while the directory is made
 )
 
 // Errors of opening a directory.
@@ -52,6 +55,13 @@ func CreateDir(path string, o Options) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
+	lock := flock.New(filepath.Join(path, lockName))
+	if held, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	} else if !held {
+		return nil, ErrInUse
+	}
+	defer lock.Close()
 	err := readFormat(path)
 	if errors.Is(err, ErrNoCamp) {
 		err = createKeys(path)
@@ -141,6 +151,7 @@ func createDeviceKey(path string, dataKey []byte) error {
 }
 
 func openDir(path string, o Options) (*Dir, error) {
+	_ = os.Chmod(path, 0o700) // some file systems have no modes
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

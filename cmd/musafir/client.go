@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,19 +66,48 @@ func (a *app) dial(ctx context.Context, dir string) *client {
 	if err != nil {
 		return nil
 	}
-	token, err := apiToken(dir)
+	token, err := readToken(dir)
 	if err != nil {
 		return nil
 	}
-	c := &client{http: &http.Client{Transport: &http.Transport{DisableCompression: true}}, base: r.HTTP, token: token, as: a.author, stop: func() error { return nil }}
+	c := &client{
+		http: &http.Client{
+			Transport:     &http.Transport{DisableCompression: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		base: r.HTTP, token: token, as: a.author, stop: func() error { return nil },
+	}
+	if !c.isOurs(ctx) {
+		return nil
+	}
+	return c
+}
+
+// isOurs tells whether the other end knows the token, without telling it: a stale
+// run.json may name a port that somebody else has by now.
+func (c *client) isOurs(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, daemonAnswer)
 	defer cancel()
-	resp, err := c.send(ctx, http.MethodGet, "/healthz", nil, nil)
+	random := make([]byte, 32)
+	rand.Read(random) // never fails
+	nonce := hex.EncodeToString(random)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/healthz?nonce="+nonce, nil)
 	if err != nil {
-		return nil
+		return false
 	}
-	resp.Body.Close()
-	return c
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var answer struct{ Proof string }
+	if json.NewDecoder(io.LimitReader(resp.Body, 4<<10)).Decode(&answer) != nil {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(c.token))
+	mac.Write([]byte("musafir healthz 1 " + nonce))
+	proof, err := hex.DecodeString(answer.Proof)
+	return err == nil && hmac.Equal(proof, mac.Sum(nil))
 }
 
 // serveHere opens the store and serves the API inside this process.
@@ -88,7 +121,7 @@ func (a *app) serveHere(dir string) (*client, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	pipe := newPipeListener()
-	s := newService(d, token, slog.New(slog.DiscardHandler), nil)
+	s := newService(d, func() string { return token }, slog.New(slog.DiscardHandler), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, pipe) }()
@@ -137,11 +170,14 @@ func (p *problem) Error() string {
 // isInput tells whether the caller asked for something that cannot be.
 func (p *problem) isInput() bool {
 	switch p.Status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return true
 	}
 	return false
 }
+
+// errInterrupted ends a command that somebody stopped.
+var errInterrupted = errors.New("interrupted")
 
 func (c *client) close() error { return c.stop() }
 
@@ -159,6 +195,9 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 		req.Header.Set("Musafir-Author", url.PathEscape(c.as))
 	}
 	resp, err := c.http.Do(req)
+	if ctx.Err() != nil {
+		return nil, errInterrupted
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask musafir: %w", err)
 	}
@@ -198,7 +237,11 @@ func (c *client) call(ctx context.Context, method, path string, body any) (json.
 }
 
 func recordPath(collection, id string, more ...string) string {
-	parts := append([]string{"/v1/records", url.PathEscape(collection), url.PathEscape(id)}, more...)
+	escaped := url.PathEscape(id)
+	if strings.Trim(id, ".") == "" {
+		escaped = strings.ReplaceAll(id, ".", "%2E") // no step up in the path
+	}
+	parts := append([]string{"/v1/records", url.PathEscape(collection), escaped}, more...)
 	return strings.Join(parts, "/")
 }
 

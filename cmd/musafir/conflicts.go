@@ -30,18 +30,22 @@ func (a *app) conflictsCommand() *cobra.Command {
 
 type conflictsDoc struct {
 	Conflicts []conflictDoc `json:"conflicts"`
+	Next      string        `json:"next"`
 }
 
 func printConflicts(w io.Writer, doc conflictsDoc) {
 	for _, c := range doc.Conflicts {
 		if c.Field == "" {
-			fmt.Fprintf(w, "%s/%s\n  shown\tthe record, alive\n", c.Collection, c.ID)
+			fmt.Fprintf(w, "%s/%s\n  shown\tthe record, alive\n", c.Collection, printable(c.ID))
 		} else {
-			fmt.Fprintf(w, "%s/%s  %s\n  shown\t%s\n", c.Collection, c.ID, c.Field, plain(c.Value))
+			fmt.Fprintf(w, "%s/%s  %s\n  shown\t%s\n", c.Collection, printable(c.ID), printable(c.Field), plain(c.Value))
 		}
 		for _, s := range c.Siblings {
 			fmt.Fprintf(w, "  beside it\t%s\n", s.describe(c.Field))
 		}
+	}
+	if doc.Next != "" {
+		fmt.Fprintln(w, "... and more: settle some of these first")
 	}
 }
 

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -96,4 +99,18 @@ func (d *daemon) verify() {
 	if len(v.Problems) > 0 {
 		d.t.Fatalf("verify: %q", v.Problems)
 	}
+}
+
+// importMany makes n small records.
+func (d *daemon) importMany(n int) error {
+	var lines bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&lines, `{"collection":"many","id":"r%d","fields":{"text":"some text of some length, as records have"}}`+"\n", i)
+	}
+	resp, err := d.send(context.Background(), http.MethodPost, "/v1/import", &lines, nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return errors.Join(err, resp.Body.Close())
 }

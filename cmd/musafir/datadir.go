@@ -18,11 +18,12 @@ func (a *app) dataDir() string {
 	return defaultDataDir()
 }
 
-// defaultDataDir follows the operating system's convention.
+// defaultDataDir follows the operating system's convention; "" if that needs a home
+// and there is none.
 func defaultDataDir() string {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		home = "."
+		return ""
 	}
 	switch runtime.GOOS {
 	case "windows":

@@ -72,7 +72,9 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- newService(d, token, slog.New(slog.DiscardHandler), nil).run(ctx, l) }()
+	go func() {
+		ended <- newService(d, func() string { return token }, slog.New(slog.DiscardHandler), nil).run(ctx, l)
+	}()
 	c := &client{http: &http.Client{}, base: "http://" + l.Addr().String(), token: token}
 	story := &demoStory{app: &show, client: c, ctx: ctx}
 	if err := story.tell(); err != nil {

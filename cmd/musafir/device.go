@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 
 	"musafir/crdt"
@@ -63,6 +65,9 @@ func found(path, camp, name string, log *slog.Logger) (*node.Founded, error) {
 	if err := errors.Join(crdt.ValidateName("camp name", camp), crdt.ValidateName("device name", name)); err != nil {
 		return nil, usage(err)
 	}
+	if err := refuseForeign(path); err != nil {
+		return nil, err
+	}
 	dir, err := store.CreateDir(path, store.Options{Log: log})
 	if err != nil {
 		return nil, err
@@ -87,6 +92,25 @@ func found(path, camp, name string, log *slog.Logger) (*node.Founded, error) {
 		return nil, fmt.Errorf("write the camp's first entries: %w", err)
 	}
 	return f, nil
+}
+
+// refuseForeign keeps a camp out of a directory that is used for something else.
+func refuseForeign(path string) error {
+	files, err := os.ReadDir(path)
+	if err != nil {
+		return nil // absent, or told by whoever needs it
+	}
+	for _, f := range files {
+		if name := f.Name(); !ours[strings.TrimSuffix(name, ".copy")] && !strings.HasPrefix(name, ".") {
+			return withHint(usage(fmt.Errorf("%s holds %q and no camp", path, name)), "Name an empty directory, or one that is not there yet: --data DIR")
+		}
+	}
+	return nil
+}
+
+// ours are the names of what an interrupted start may have left.
+var ours = map[string]bool{
+	"format": true, "key": true, "device": true, "db": true, "lock": true, "ballast": true, runName: true, tokenName: true,
 }
 
 // Camp is the camp that the device belongs to.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,12 @@ func (a *app) exportCommand() *cobra.Command {
 			if collection != "" {
 				path += "?collection=" + url.QueryEscape(collection)
 			}
-			return a.stream(c.Context(), path)
+			return a.with(c.Context(), func(cl *client) error {
+				if err := a.stream(c.Context(), cl, path); err != nil {
+					return fmt.Errorf("the export is cut off: %w", err)
+				}
+				return nil
+			})
 		},
 	}
 	c.Flags().StringVar(&collection, "collection", "", "only this `COLLECTION`")
@@ -29,18 +35,17 @@ func (a *app) exportCommand() *cobra.Command {
 }
 
 // stream copies an answer of many lines to the output.
-func (a *app) stream(ctx context.Context, path string) error {
-	return a.with(ctx, func(c *client) error {
-		resp, err := c.send(ctx, http.MethodGet, path, nil, http.Header{"Accept": {"application/x-ndjson"}})
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if _, err := io.Copy(a.out, resp.Body); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("the output is cut off: %w", err)
-		}
-		return nil
-	})
+func (a *app) stream(ctx context.Context, c *client, path string) error {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, http.Header{"Accept": {"application/x-ndjson"}})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(a.out, resp.Body)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -59,10 +64,33 @@ goes on behind it. Without --since everything there is comes first.`,
 			if collection != "" {
 				query.Set("collection", collection)
 			}
-			return a.stream(c.Context(), "/v1/changes?"+query.Encode())
+			return a.watch(c.Context(), "/v1/changes?"+query.Encode())
 		},
 	}
 	c.Flags().StringVar(&since, "since", "", "only what came after `N`, a position or a cursor")
 	c.Flags().StringVar(&collection, "collection", "", "only this `COLLECTION`")
 	return c
+}
+
+// watch follows the running daemon: with none nothing changes, as long as this
+// process has the store open.
+func (a *app) watch(ctx context.Context, path string) error {
+	c := a.dial(ctx, a.dataDir())
+	if c == nil {
+		return withHint(errors.New("musafir is not running on this directory, so nothing changes"), "Start it in another window: musafir up")
+	}
+	err := a.stream(ctx, c, path)
+	if errors.Is(err, errInterrupted) {
+		return nil
+	}
+	if err == nil || isBroken(err) {
+		return withHint(errors.New("musafir stopped"), "Go on later with --since and the last line's cursor.")
+	}
+	return err
+}
+
+// isBroken tells a connection that broke from an answer that says no.
+func isBroken(err error) bool {
+	var p *problem
+	return !errors.As(err, &p)
 }

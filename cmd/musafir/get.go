@@ -82,7 +82,7 @@ func (a *app) list(ctx context.Context, collection string, where []string, limit
 		}
 		err = answer(a, doc, func(w io.Writer, p page) {
 			for i := range p.Records {
-				fmt.Fprintf(w, "%s\t%s\n", p.Records[i].ID, summary(p.Records[i].Fields))
+				fmt.Fprintf(w, "%s\t%s\n", printable(p.Records[i].ID), summary(p.Records[i].Fields))
 			}
 		})
 		var p page

@@ -42,18 +42,19 @@ func (a *app) history(ctx context.Context, collection, id string) error {
 
 // describe says in words what an entry did to one field, or to the record.
 func (c *changeDoc) describe() string {
+	field := printable(c.Field)
 	switch c.Op {
 	case "remove":
-		return c.Field + " removed"
+		return field + " removed"
 	case "increment":
-		return fmt.Sprintf("%s changed by %s", c.Field, plain(c.Value))
+		return fmt.Sprintf("%s changed by %s", field, plain(c.Value))
 	case "add_to_set":
-		return fmt.Sprintf("%s gains %s", c.Field, plain(c.Value))
+		return fmt.Sprintf("%s gains %s", field, plain(c.Value))
 	case "remove_from_set":
-		return fmt.Sprintf("%s loses %s", c.Field, plain(c.Value))
+		return fmt.Sprintf("%s loses %s", field, plain(c.Value))
 	}
 	if c.Field == "" {
 		return "the record is " + plain(c.Value)
 	}
-	return fmt.Sprintf("%s = %s", c.Field, plain(c.Value))
+	return fmt.Sprintf("%s = %s", field, plain(c.Value))
 }

@@ -22,7 +22,9 @@ func (a *app) importCommand() *cobra.Command {
 		Short: `Take in records, one {"collection","id","fields"} a line, plain or gzip`,
 		Long: `Take in records, one {"collection","id","fields"} a line, plain or gzip. Fields that
 a line leaves out stay as they are. A bad line is reported by its number and the rest
-goes on; with --atomic nothing is taken in if a line is bad.`,
+goes on. With --atomic all lines are checked first and nothing is taken in if one is
+bad; what fits into one entry (1,024 records, 224 KiB) is then all or nothing, and a
+larger file that is cut off half-way can simply be imported again.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in, size, err := a.openInput(args)
@@ -33,7 +35,7 @@ goes on; with --atomic nothing is taken in if a line is bad.`,
 			return a.importLines(c.Context(), in, size, atomic)
 		},
 	}
-	c.Flags().BoolVar(&atomic, "atomic", false, "all lines or none")
+	c.Flags().BoolVar(&atomic, "atomic", false, "take in nothing if any line is bad")
 	return a.writes(c)
 }
 
@@ -50,6 +52,9 @@ func (a *app) openInput(args []string) (io.ReadCloser, int64, error) {
 		return nil, 0, err
 	}
 	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = usage(fmt.Errorf("%s is a directory", args[0]))
+	}
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ func main() {
 
 // run is the whole program but for the process around it.
 func run(args []string, in io.Reader, out, errs io.Writer) int {
+	privateFiles()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	setMemoryLimit()
@@ -68,8 +70,14 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.data, "data", "", "data `DIR`; else $MUSAFIR_DATA, else "+defaultDataDir())
+	flags.StringVar(&a.data, "data", "", "data `DIR`; else $MUSAFIR_DATA, else "+cmp.Or(defaultDataDir(), "none: there is no home"))
 	flags.BoolVar(&a.json, "json", false, "print the API's JSON document")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.dataDir() == "" {
+			return usage(errors.New("there is no home directory to keep data in: name one with --data DIR"))
+		}
+		return nil
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(
 		a.initCommand(), a.upCommand(), a.demoCommand(),

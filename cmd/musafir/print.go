@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // printJSON prints a document of our own.
@@ -23,7 +24,7 @@ func (a *app) printJSON(doc any) error {
 // printDocument prints the API's document, indented.
 func (a *app) printDocument(doc json.RawMessage) error {
 	var buf bytes.Buffer
-	if err := json.Indent(&buf, doc, "", "  "); err != nil {
+	if err := json.Indent(&buf, bytes.TrimSpace(doc), "", "  "); err != nil {
 		return fmt.Errorf("read musafir's answer: %w", err)
 	}
 	buf.WriteByte('\n')
@@ -107,7 +108,7 @@ func (r *recordDoc) print(w io.Writer) {
 	if r.Deleted {
 		state = "  (deleted)"
 	}
-	fmt.Fprintf(w, "%s/%s%s\n", r.Collection, r.ID, state)
+	fmt.Fprintf(w, "%s/%s%s\n", r.Collection, printable(r.ID), state)
 	for _, f := range fieldsOf(r.Fields) {
 		fmt.Fprintf(w, "  %s\t%s\n", f.name, f.text)
 	}
@@ -120,6 +121,7 @@ func (r *recordDoc) print(w io.Writer) {
 }
 
 func (s *siblingDoc) describe(path string) string {
+	path = printable(path)
 	what := fmt.Sprintf("%s: %s", path, plain(s.Value))
 	switch {
 	case path == "":
@@ -137,7 +139,7 @@ func by(author, device string, t time.Time) string {
 	if author == "" {
 		author = "device " + short(device)
 	}
-	return author + ", " + localTime(t)
+	return printable(author) + ", " + localTime(t)
 }
 
 func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
@@ -159,22 +161,39 @@ func fieldsOf(object json.RawMessage) (fields []fieldText) {
 		if err != nil || d.Decode(&value) != nil {
 			return fields
 		}
-		fields = append(fields, fieldText{fmt.Sprint(name), plain(value)})
+		fields = append(fields, fieldText{printable(fmt.Sprint(name)), plain(value)})
 	}
 	return fields
 }
 
-// plain is a value for people: text without its quotes where that is clear, on one
-// line, and never an escape sequence to the terminal.
+// plain is a value for people: text without its quotes where that is clear.
 func plain(value json.RawMessage) string {
 	var s string
-	if json.Unmarshal(value, &s) != nil {
-		return string(value)
-	}
-	if s == "" || strings.TrimSpace(s) != s || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }) {
-		return string(value)
+	if json.Unmarshal(value, &s) != nil || s == "" || strings.TrimSpace(s) != s || printable(s) != s {
+		return printable(string(value))
 	}
 	return s
+}
+
+// printable shows what would command the terminal, or turn the line's direction
+// round, as escapes. Records are other people's text.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, commands) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if commands(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func commands(r rune) bool {
+	return unicode.Is(unicode.Cc, r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid" // UUIDv7, the ids of records made here
 	"github.com/spf13/cobra"
 
 	"musafir/crdt"
+	"musafir/node/exchange"
 )
 
 func (a *app) putCommand() *cobra.Command {
@@ -38,7 +41,9 @@ func (a *app) put(ctx context.Context, args []string, replace bool) error {
 	collection, args := args[0], args[1:]
 	id := ""
 	if !strings.Contains(args[0], "=") && args[0] != "-" {
-		id, args = args[0], args[1:]
+		if id, args = args[0], args[1:]; id == "" {
+			return usage(errors.New("the ID is empty; leave it out for a new one"))
+		}
 	}
 	if len(args) == 0 {
 		return usage(errors.New("no field to set: give FIELD=TEXT, FIELD:=JSON or -"))
@@ -70,7 +75,7 @@ func (c *client) putFields(ctx context.Context, collection, id string, fields ma
 	change := map[string]any{"collection": collection, "id": id, "set": fields}
 	doc, err := c.call(ctx, http.MethodPost, "/v1/transactions", map[string]any{"changes": []any{change}})
 	if err != nil {
-		return nil, err
+		return nil, inWords(err)
 	}
 	var done struct{ Records []json.RawMessage }
 	if err := json.Unmarshal(doc, &done); err != nil || len(done.Records) != 1 {
@@ -79,6 +84,17 @@ func (c *client) putFields(ctx context.Context, collection, id string, fields ma
 	return done.Records[0], nil
 }
 
+// inWords takes the place in the request, which nobody typed, out of an error.
+func inWords(err error) error {
+	var p *problem
+	if errors.As(err, &p) {
+		p.Detail = requestPlace.ReplaceAllString(p.Detail, "field \"$1\": ")
+	}
+	return err
+}
+
+var requestPlace = regexp.MustCompile(`^at "/changes/0/set/([^"/]*)[^"]*", byte \d+: `)
+
 // readFields reads FIELD=TEXT, FIELD:=JSON, or an object from standard input.
 func (a *app) readFields(args []string) (map[string]json.RawMessage, error) {
 	if len(args) == 1 && args[0] == "-" {
@@ -86,9 +102,15 @@ func (a *app) readFields(args []string) (map[string]json.RawMessage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
-		fields := map[string]json.RawMessage{}
-		if err := json.Unmarshal(bytes.TrimSpace(b), &fields); err != nil || fields == nil {
+		b = bytes.TrimPrefix(bytes.TrimSpace(b), []byte("\ufeff"))
+		if v, err := exchange.ParseJSON(b); err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		} else if v.Kind() != crdt.KindObject {
 			return nil, errors.New("standard input is not a JSON object of fields")
+		}
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal(b, &fields); err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
 		}
 		return escapeKeys(fields), nil
 	}
@@ -116,6 +138,9 @@ func escapeKeys(fields map[string]json.RawMessage) map[string]json.RawMessage {
 }
 
 func readField(arg string) (name string, value json.RawMessage, err error) {
+	if !utf8.ValidString(arg) {
+		return "", nil, errors.New("a field is not valid UTF-8: set the terminal, or the script, to UTF-8")
+	}
 	name, text, ok := strings.Cut(arg, "=")
 	if !ok || name == "" || name == ":" {
 		return "", nil, fmt.Errorf("%q is not FIELD=TEXT or FIELD:=JSON", arg)

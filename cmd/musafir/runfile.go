@@ -26,6 +26,20 @@ type runFile struct {
 	PID    int      `json:"pid"`
 }
 
+var errNoToken = errors.New("there is no API token")
+
+func readToken(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, tokenName))
+	token := strings.TrimSpace(string(b))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(token) < 32 {
+		return "", errNoToken
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the API token: %w", err)
+	}
+	return token, nil
+}
+
 func readRunFile(dir string) (*runFile, error) {
 	b, err := os.ReadFile(filepath.Join(dir, runName))
 	if err != nil {
@@ -63,18 +77,15 @@ func writeFile(path string, b []byte) error {
 }
 
 // apiToken is the secret that opens the API of a directory; it is made at the
-// first use.
+// first use, by whoever has the store open.
 func apiToken(dir string) (string, error) {
+	token, err := readToken(dir)
+	if err == nil || !errors.Is(err, errNoToken) {
+		return token, err
+	}
 	path := filepath.Join(dir, tokenName)
-	b, err := os.ReadFile(path)
-	if err == nil && len(strings.TrimSpace(string(b))) >= 32 {
-		return strings.TrimSpace(string(b)), nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the API token: %w", err)
-	}
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
-	token := hex.EncodeToString(secret)
+	token = hex.EncodeToString(secret)
 	return token, writeFile(path, []byte(token+"\n"))
 }

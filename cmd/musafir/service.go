@@ -28,10 +28,10 @@ type service struct {
 	stopping chan struct{}
 }
 
-func newService(d *device, token string, log *slog.Logger, hosts []string) *service {
+func newService(d *device, token func() string, log *slog.Logger, hosts []string) *service {
 	s := &service{device: d, stopping: make(chan struct{})}
 	h := api.New(api.Config{
-		Backend: d, Token: func() string { return token }, Version: programVersion(), Status: storeStatus,
+		Backend: d, Token: token, Version: programVersion(), Status: storeStatus,
 		Log: log, Hosts: hosts, Stopping: s.stopping,
 	})
 	s.server = &http.Server{

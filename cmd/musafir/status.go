@@ -63,29 +63,38 @@ func (a *app) status(ctx context.Context, met condition, wait string, timeout ti
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	return a.with(ctx, func(c *client) error {
-		for {
-			doc, err := c.call(ctx, http.MethodGet, "/v1/status", nil)
-			if errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("waited %s for %s in vain", timeout, wait)
-			}
-			if err != nil {
-				return err
-			}
-			var s statusDoc
+	for {
+		doc, err := a.statusNow(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		var s statusDoc
+		if err == nil {
 			if err := json.Unmarshal(doc, &s); err != nil {
 				return fmt.Errorf("read musafir's answer: %w", err)
 			}
 			if met(&s) {
 				return answer(a, doc, printStatus)
 			}
-			select {
-			case <-time.After(statusPoll):
-			case <-ctx.Done():
-				return fmt.Errorf("waited %s for %s in vain", timeout, wait)
-			}
 		}
+		select {
+		case <-time.After(statusPoll):
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return errInterrupted
+			}
+			return fmt.Errorf("waited %s for %s in vain", timeout, wait)
+		}
+	}
+}
+
+// statusNow asks once, and lets the store go between two looks at it.
+func (a *app) statusNow(ctx context.Context) (doc json.RawMessage, err error) {
+	err = a.with(ctx, func(c *client) error {
+		doc, err = c.call(ctx, http.MethodGet, "/v1/status", nil)
+		return err
 	})
+	return doc, err
 }
 
 func printStatus(w io.Writer, s statusDoc) {

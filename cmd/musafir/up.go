@@ -57,8 +57,11 @@ func (a *app) openPatiently(ctx context.Context, dir string, log *slog.Logger) (
 		if !errors.Is(err, store.ErrInUse) {
 			return d, explainOpen(dir, err)
 		}
-		if a.dial(ctx, dir) != nil || time.Now().After(deadline) {
+		if a.dial(ctx, dir) != nil {
 			return nil, a.explainRunning(dir, err)
+		}
+		if time.Now().After(deadline) {
+			return nil, explainOpen(dir, err)
 		}
 		select {
 		case <-time.After(startingPoll):
@@ -81,7 +84,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, log *slog.Logger) (*d
 	}
 	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
 	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
-	a.say("For a name of your own: stop with Ctrl-C, delete %s, and run musafir init --camp NAME --device NAME", dir)
+	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
 	return openDevice(dir, log)
 }
 
@@ -95,8 +98,10 @@ func (a *app) explainRunning(dir string, err error) error {
 }
 
 func (a *app) serve(ctx context.Context, d *device, dir, address string, log *slog.Logger) error {
-	token, err := apiToken(dir)
-	if err != nil {
+	if _, err := apiToken(dir); err != nil {
+		return err
+	}
+	if err := refuseNetwork(address); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", address)
@@ -108,7 +113,7 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 		return usage(err)
 	}
 	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: []string{}, PID: os.Getpid()}
-	s := newService(d, token, log, []string{host})
+	s := newService(d, tokenOf(dir), log, []string{host})
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, l) }()
 	if err := run.write(dir); err != nil {
@@ -122,6 +127,29 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	err = <-ended
 	a.say("Stopped; everything written is on disk.")
 	return err
+}
+
+// tokenOf reads the token for each request: it may have been replaced meanwhile.
+func tokenOf(dir string) func() string {
+	return func() string {
+		token, err := readToken(dir)
+		if err != nil {
+			return "" // lets nobody in
+		}
+		return token
+	}
+}
+
+// refuseNetwork keeps the API, which is not encrypted, on this machine.
+func refuseNetwork(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return usage(fmt.Errorf("--http %s is not HOST:PORT: %w", address, err))
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return usage(withHint(fmt.Errorf("--http %s would put the API on the network, unencrypted", address), "Use 127.0.0.1:PORT or localhost:PORT."))
 }
 
 func explainListen(address string, err error) error {

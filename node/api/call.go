@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,7 +100,7 @@ func (c *call) author() (string, error) {
 		return "", nil
 	}
 	name, err := url.PathUnescape(values[0])
-	if err != nil || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
+	if err != nil || !utf8.ValidString(name) || strings.ContainsFunc(name, crdt.IsControl) {
 		return "", badRequest("The header Musafir-Author is a name in percent-encoded UTF-8 without control characters.")
 	}
 	if len(name) > crdt.MaxAuthorBytes {
@@ -106,8 +108,6 @@ func (c *call) author() (string, error) {
 	}
 	return name, nil
 }
-
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // ifMatch is what the writer says it had seen, nil if it says nothing.
 func (c *call) ifMatch() (*crdt.Seen, error) {
@@ -160,10 +160,15 @@ func (c *call) body(types ...string) ([]byte, error) {
 		return nil, &problem{Status: http.StatusUnsupportedMediaType, Detail: "A document is sent as it is, without Content-Encoding."}
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxDocumentBytes))
-	if err == io.ErrUnexpectedEOF {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil, errors.As(err, &tooLarge), errors.Is(err, os.ErrDeadlineExceeded):
+		return b, err
+	case err == io.ErrUnexpectedEOF:
 		return nil, badRequest("The request ends too early.")
 	}
-	return b, err
+	// The connection is gone, by the client or because the device stops.
+	return nil, &problem{Status: http.StatusBadRequest, Detail: "The request broke off.", cut: err}
 }
 
 // json answers with a document.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestOneVerificationAtATime(t *testing.T) {
 	<-begun
 	s.do("POST", "/v1/verify", "").problem(409, "already")
 	close(s.stop)
-	(<-done).problem(503, "")
+	(<-done).problem(503, "Musafir is stopping")
 }
 
 func TestImportStopsWithTheDevice(t *testing.T) {
@@ -240,4 +241,40 @@ func TestImportStopsWithTheDevice(t *testing.T) {
 		a.problem(http.StatusServiceUnavailable, "stopping")
 	}
 	w.Close()
+}
+
+// A document whose sender is cut off by a stop is no defect of ours.
+func TestDocumentCutByAStop(t *testing.T) {
+	s := newSite(t)
+	begun := make(chan struct{})
+	cfg := s.config(s.device)
+	cfg.Token = func() string { close(begun); return token }
+	server := httptest.NewServer(api.New(cfg).Handler())
+	r, w := io.Pipe()
+	req := s.request("PUT", "/v1/records/c/a", "")
+	req.URL.Host = strings.TrimPrefix(server.URL, "http://")
+	req.Body = r
+	done := make(chan error)
+	go func() {
+		resp, err := server.Client().Do(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		done <- err
+	}()
+	if _, err := io.WriteString(w, `{"fields":`); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := server.Config.Close(); err != nil {
+		t.Error(err)
+	}
+	w.Close() // the client waits for it
+	if err := <-done; err == nil {
+		t.Error("the request was answered")
+	}
+	server.Close() // waits for what is logged
+	if log := s.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, `level=WARN msg="request broke off" method=PUT route=/v1/records/{collection}/{id}`) {
+		t.Errorf("log:\n%s", log)
+	}
 }

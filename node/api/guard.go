@@ -27,7 +27,7 @@ func (s *Server) guard(r *http.Request) error {
 	if !ownOrigin(r) {
 		return forbidden("A web page of another origin may not use this API.")
 	}
-	// The multiplexer would redirect to the plain form; nobody needs that.
+	// Whoever wants a dot as an id escapes it: clients take a plain one for a step.
 	if p := r.URL.EscapedPath(); p == "" || p[0] != '/' || path.Clean(p) != p {
 		return &problem{Status: http.StatusNotFound, Detail: "There is nothing at this path: it is not in its plain form."}
 	}

@@ -12,8 +12,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
-	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,7 +123,6 @@ type site struct {
 	server *httptest.Server
 	log    *syncBuffer
 	stop   chan struct{}
-	mux    *http.ServeMux // finds the route of a request
 }
 
 type syncBuffer struct {
@@ -162,13 +162,10 @@ func newSite(t testing.TB) *site { return newSiteOver(t, func(d *device) api.Bac
 
 func newSiteOver(t testing.TB, over func(*device) api.Backend) *site {
 	t.Helper()
-	s := &site{t: t, device: newDevice(t), log: &syncBuffer{}, stop: make(chan struct{}), mux: http.NewServeMux()}
+	s := &site{t: t, device: newDevice(t), log: &syncBuffer{}, stop: make(chan struct{})}
 	s.device.run(t)
 	s.server = httptest.NewServer(api.New(s.config(over(s.device))).Handler())
 	t.Cleanup(s.server.Close)
-	for _, r := range api.Routes() {
-		s.mux.Handle(r, http.NotFoundHandler())
-	}
 	return s
 }
 
@@ -333,29 +330,17 @@ func (s *site) hold(req *http.Request, body string, a *answer) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	probe := req.Clone(context.Background())
-	pattern := ""
-	if p := probe.URL.EscapedPath(); p == path.Clean(p) {
-		_, pattern = s.mux.Handler(probe)
-	}
-	method, route, _ := strings.Cut(pattern, " ")
-	if pattern == "" {
+	route, params := described(doc, req.URL.EscapedPath())
+	item := doc.Paths.Value(route)
+	if item == nil || item.GetOperation(req.Method) == nil {
 		if a.status < 400 {
 			s.t.Errorf("%s succeeded, but is no route", a.what)
 		}
 		return
 	}
-	s.mux.ServeHTTP(httptest.NewRecorder(), probe) // for the values in the path
-	params := map[string]string{}
-	for _, name := range []string{"collection", "id"} {
-		if v := probe.PathValue(name); v != "" {
-			params[name] = v
-		}
-	}
-	item := doc.Paths.Value(route)
 	input := &openapi3filter.RequestValidationInput{
 		Request: req.Clone(context.Background()), PathParams: params,
-		Route:   &routers.Route{Spec: doc, Path: route, PathItem: item, Method: method, Operation: item.GetOperation(method)},
+		Route:   &routers.Route{Spec: doc, Path: route, PathItem: item, Method: req.Method, Operation: item.GetOperation(req.Method)},
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	input.Request.Body = io.NopCloser(strings.NewReader(body))
@@ -369,6 +354,26 @@ func (s *site) hold(req *http.Request, body string, a *answer) {
 	if err != nil {
 		s.t.Errorf("%s answered %d, not as openapi.json has it: %v", a.what, a.status, err)
 	}
+}
+
+// described is the document's path that an escaped path is of, "" if there is
+// none, and what stands there in place of the names in braces.
+func described(doc *openapi3.T, escaped string) (route string, params map[string]string) {
+	got := strings.Split(escaped, "/")
+	for route := range doc.Paths.Map() {
+		params := map[string]string{}
+		if slices.EqualFunc(strings.Split(route, "/"), got, func(want, got string) bool {
+			name, named := strings.CutPrefix(want, "{")
+			value, err := url.PathUnescape(got)
+			if named {
+				params[strings.TrimSuffix(name, "}")] = value
+			}
+			return err == nil && (want == got || named && got != "")
+		}) {
+			return route, params
+		}
+	}
+	return "", nil
 }
 
 // fits holds a value against one of the document's schemas.

@@ -23,6 +23,8 @@ type problem struct {
 
 	ID string `json:"id,omitempty"` // under which the log says more
 
+	cut error // of a request that broke off
+
 	// Of an import.
 	*importReport
 }
@@ -70,6 +72,8 @@ func (s *Server) problemOf(err error) *problem {
 		status = http.StatusUnprocessableEntity
 	case errors.As(err, &input):
 		status = http.StatusBadRequest
+	case errors.Is(err, context.Canceled) && s.stopping():
+		return errStopping
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status = http.StatusServiceUnavailable
 	case s.cfg.Status != nil:
@@ -91,6 +95,9 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 	p := s.problemOf(err)
 	if p == nil {
 		p = s.unknown(r, err)
+	}
+	if p.cut != nil {
+		s.cfg.Log.Warn("request broke off", "method", r.Method, "route", r.Pattern, "error", p.cut)
 	}
 	p.write(w)
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -191,5 +192,51 @@ func TestAuthor(t *testing.T) {
 	h := into[history](s.do("GET", "/v1/records/c/a/history", ""))
 	if h.Entries[0].Author != "আমিনা Begum" {
 		t.Errorf("author %q", h.Entries[0].Author)
+	}
+}
+
+// Any text that may be an id can stand in a path.
+func TestEveryIDIsReached(t *testing.T) {
+	s := newSite(t)
+	s.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	escape := func(id string) string { return strings.ReplaceAll(url.PathEscape(id), ".", "%2E") }
+	small := strings.NewReplacer("%2E", "%2e", "%2F", "%2f")
+	ids := []string{"/", "//", ".", "..", "a/b", "a//b", "a/../b", "%", "%2f", "%2F", "ü", " ", "+", "?", "#", "history", "{id}", "a\u200e\u200db"}
+	for i, id := range ids {
+		path := "/v1/records/p/" + escape(id)
+		fields := fmt.Sprintf(`{"n":%d}`, i)
+		a := s.do("PUT", path, `{"fields":`+fields+`}`).want(201)
+		if r := a.fields(fields); r.ID != id {
+			t.Errorf("%q was written as %q", id, r.ID)
+		}
+		if r := s.do("GET", a.header.Get("Location"), "").want(200).fields(fields); r.ID != id {
+			t.Errorf("%q is at %q", r.ID, a.header.Get("Location"))
+		}
+		s.do("GET", small.Replace(path), "").want(200).fields(fields)
+		s.do("PATCH", path, `{"m":1}`).want(200)
+		if h := into[history](s.do("GET", path+"/history", "").want(200)); len(h.Entries) != 2 {
+			t.Errorf("%q: history %+v", id, h)
+		}
+		s.do("DELETE", path, "").want(204)
+		if !s.do("GET", path, "").record().Deleted {
+			t.Errorf("%q is not deleted", id)
+		}
+		s.do("POST", path+"/undelete", "").want(200)
+	}
+	if got := into[page](s.do("GET", "/v1/records/p", "")); len(got.Records) != len(ids) {
+		t.Errorf("%d records, want %d", len(got.Records), len(ids))
+	}
+	if log := s.log.String(); strings.Contains(log, "%2") || strings.Contains(log, "route=/v1/records/p") {
+		t.Errorf("an id is in the log:\n%s", log)
+	}
+}
+
+func TestPathsThatThereAreNot(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/", "/v1", "/v1%2Fstatus", "/v1/records", "/v1/records/c/a/b", "/v1/records/c/a/history/b", "/healthz/a"} {
+		s.do("GET", path, "").problem(404, "nothing at this path")
+	}
+	for _, path := range []string{"/v1/records/p/..", "/v1/records/p/.", "/v1/records/p//", "/v1/records//a"} {
+		s.do("GET", path, "").problem(404, "plain form")
 	}
 }

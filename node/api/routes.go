@@ -37,38 +37,75 @@ var routes = []route{
 	{"GET", "/v1/devices", nil, (*Server).devices},
 	{"POST", "/v1/verify", nil, (*Server).verifyAll},
 	{"GET", "/metrics", nil, (*Server).serveMetrics},
-	{"GET", healthPath, nil, (*Server).health},
+	{"GET", healthPath, []string{"nonce"}, (*Server).health},
 	{"GET", "/openapi.json", nil, (*Server).serveOpenAPI},
 }
 
-func routesByPath() map[string]map[string]*route {
-	paths := map[string]map[string]*route{"/": {}}
+// A resource answers at one path.
+type resource struct {
+	path     string
+	segments []string // of the path
+	methods  map[string]*route
+}
+
+// unknownPath is the pattern of a request to a path that there is not.
+const unknownPath = "/"
+
+func resources() (all []*resource) {
 	for i := range routes {
 		r := &routes[i]
-		if paths[r.path] == nil {
-			paths[r.path] = map[string]*route{}
+		n := slices.IndexFunc(all, func(x *resource) bool { return x.path == r.path })
+		if n < 0 {
+			n = len(all)
+			all = append(all, &resource{r.path, strings.Split(r.path, "/"), map[string]*route{}})
 		}
-		paths[r.path][r.method] = r
+		all[n].methods[r.method] = r
 	}
-	return paths
+	return all
 }
 
-// A resource answers at one path. The one at "/" has no methods: it stands for
-// all paths that there are not.
-type resource struct {
-	s       *Server
-	methods map[string]*route
+// find gives the resource that a request is for, nil if there is none. The path
+// is cut before it is unescaped: any text can be the id of a record, even "/",
+// which http.ServeMux would not find.
+func (s *Server) find(r *http.Request) *resource {
+	r.Pattern = unknownPath
+	segments := strings.Split(r.URL.EscapedPath(), "/")
+	for i, text := range segments {
+		var err error
+		if segments[i], err = url.PathUnescape(text); err != nil {
+			return nil
+		}
+	}
+	for _, x := range s.resources {
+		if x.fits(segments) {
+			r.Pattern = x.path
+			x.take(r, segments)
+			return x
+		}
+	}
+	return nil
 }
 
-func (x *resource) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	w := rw.(*response)
-	if err := x.serve(w, r); err != nil {
-		x.s.fail(w, r, err)
+func (x *resource) fits(segments []string) bool {
+	return slices.EqualFunc(x.segments, segments, func(want, got string) bool {
+		return want == got || isWildcard(want) && got != ""
+	})
+}
+
+// take gives the request what stands in place of the wildcards.
+func (x *resource) take(r *http.Request, segments []string) {
+	for i, want := range x.segments {
+		if isWildcard(want) {
+			r.SetPathValue(strings.Trim(want, "{}"), segments[i])
+		}
 	}
 }
 
-func (x *resource) serve(w *response, r *http.Request) error {
-	if len(x.methods) == 0 {
+func isWildcard(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+func (s *Server) answer(w *response, r *http.Request) error {
+	x := s.find(r)
+	if x == nil {
 		return &problem{Status: http.StatusNotFound, Detail: "There is nothing at this path. /openapi.json lists what there is."}
 	}
 	route := x.methods[r.Method]
@@ -85,7 +122,7 @@ func (x *resource) serve(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return route.do(x.s, &call{w: w, r: r, query: query})
+	return route.do(s, &call{w: w, r: r, query: query})
 }
 
 // parseQuery refuses what the route does not know, so that a misspelt parameter

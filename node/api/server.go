@@ -23,26 +23,23 @@ type Config struct {
 
 // A Server answers requests. It starts nothing of its own.
 type Server struct {
-	backend  Backend
-	cfg      Config
-	hosts    map[string]bool
-	mux      *http.ServeMux
-	metrics  *metrics
-	openAPI  []byte
-	verify   sync.Mutex   // held by the one verification that may run
-	followed atomic.Int64 // who follows the change feed now
+	backend   Backend
+	cfg       Config
+	hosts     map[string]bool
+	resources []*resource
+	metrics   *metrics
+	openAPI   []byte
+	verify    sync.Mutex   // held by the one verification that may run
+	followed  atomic.Int64 // who follows the change feed now
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{backend: cfg.Backend, cfg: cfg, hosts: map[string]bool{}, mux: http.NewServeMux(), openAPI: openAPI}
+	s := &Server{backend: cfg.Backend, cfg: cfg, hosts: map[string]bool{}, resources: resources(), openAPI: openAPI}
 	for _, h := range cfg.Hosts {
 		s.hosts[strings.ToLower(h)] = true
 	}
 	s.metrics = newMetrics(s)
-	for path, methods := range routesByPath() {
-		s.mux.Handle(path, &resource{s: s, methods: methods})
-	}
 	return s
 }
 
@@ -58,11 +55,13 @@ func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
 	defer func() { s.observe(w, r, time.Since(start)) }()
 	defer s.rescue(w, r)
 	setSecurityHeaders(w.Header())
-	if err := s.guard(r); err != nil {
-		s.fail(w, r, err)
-		return
+	err := s.guard(r)
+	if err == nil {
+		err = s.answer(w, r)
 	}
-	s.mux.ServeHTTP(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+	}
 }
 
 // rescue turns a panic into an answer, or into a broken connection where the

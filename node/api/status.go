@@ -1,9 +1,12 @@
 package api
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // answerJSON answers with a document that holds no values of records.
@@ -132,6 +135,34 @@ func (s *Server) verifyAll(c *call) error {
 	return c.answerJSON(http.StatusOK, doc)
 }
 
+type health struct {
+	Status string `json:"status"`
+	Proof  string `json:"proof,omitempty"`
+}
+
 func (s *Server) health(c *call) error {
-	return c.answerJSON(http.StatusOK, map[string]string{"status": "ok"})
+	doc := health{Status: "ok"}
+	if c.query.Has("nonce") {
+		nonce := c.query.Get("nonce")
+		if len(nonce) < nonceMin || len(nonce) > nonceMax || strings.Trim(nonce, "0123456789abcdefABCDEF") != "" {
+			return badRequest("The parameter \"nonce\" is %d to %d hexadecimal digits.", nonceMin, nonceMax)
+		}
+		doc.Proof = s.proof(nonce)
+	}
+	return c.answerJSON(http.StatusOK, doc)
+}
+
+// Hexadecimal digits of the nonce of a proof.
+const nonceMin, nonceMax = 32, 128
+
+// proof shows whoever has the token that this program has it, too: a client asks
+// for it before it sends the token. It is "" as long as there is no token.
+func (s *Server) proof(nonce string) string {
+	token := s.cfg.Token()
+	if token == "" {
+		return "" // anybody could make it
+	}
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte("musafir healthz 1 " + nonce))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -82,5 +85,38 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(string(a.body), want) {
 			t.Errorf("no %q in\n%s", want, a.body)
 		}
+	}
+}
+
+func TestHealthProof(t *testing.T) {
+	s := newSite(t)
+	for _, nonce := range []string{strings.Repeat("0a", 16), strings.Repeat("AbCd", 32), strings.Repeat("7", 33)} {
+		mac := hmac.New(sha256.New, []byte(token))
+		mac.Write([]byte("musafir healthz 1 " + nonce))
+		want := `{"status":"ok","proof":"` + hex.EncodeToString(mac.Sum(nil)) + `"}`
+		if a := s.do("GET", "/healthz?nonce="+nonce, "", "Authorization: ").want(200); string(a.body) != want+"\n" {
+			t.Errorf("%s, want %s", a.body, want)
+		}
+	}
+	for _, query := range []string{
+		"nonce=", "nonce=" + strings.Repeat("0", 31), "nonce=" + strings.Repeat("0", 129), "nonce=" + strings.Repeat("0", 31) + "g",
+		"nonce=" + strings.Repeat("0", 16) + "%20" + strings.Repeat("0", 16),
+	} {
+		s.do("GET", "/healthz?"+query, "", "Authorization: ").problem(400, "32 to 128 hexadecimal digits")
+	}
+	nonce := "nonce=" + strings.Repeat("0", 32)
+	s.do("GET", "/healthz?"+nonce+"&"+nonce, "").problem(400, "more than once")
+}
+
+func TestHealthProvesNothingWithoutAToken(t *testing.T) {
+	s := newSite(t)
+	cfg := s.config(s.device)
+	cfg.Token = func() string { return "" }
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/healthz?nonce="+strings.Repeat("0", 32), nil)
+	r.Host = "localhost"
+	api.New(cfg).Handler().ServeHTTP(w, r)
+	if got := w.Body.String(); got != `{"status":"ok"}`+"\n" {
+		t.Errorf("%d %s", w.Code, got)
 	}
 }

@@ -46,7 +46,7 @@ type Reader struct {
 func NewReader(r io.Reader) (*Reader, error) {
 	in := bufio.NewReaderSize(r, bufferBytes)
 	magic, err := peek(in, 2)
-	gzipped := bytes.Equal(magic, []byte{0x1f, 0x8b})
+	gzipped := bytes.Equal(magic, gzipMagic)
 	if gzipped {
 		in, err = unzipped(in)
 	}
@@ -68,15 +68,57 @@ func peek(in *bufio.Reader, n int) ([]byte, error) {
 	return b, err
 }
 
+// errAfterGzip says that what follows the gzip data is none.
+var errAfterGzip = errors.New("something follows the end of the gzip data")
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// members reads gzip data, member by member, as one stream.
+type members struct {
+	in *bufio.Reader
+	z  gzip.Reader // of the member
+}
+
 func unzipped(in *bufio.Reader) (*bufio.Reader, error) {
-	z, err := gzip.NewReader(in)
+	m := &members{in: in}
+	if err := m.next(); err != nil {
+		return nil, err
+	}
+	return bufio.NewReaderSize(m, bufferBytes), nil
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.z.Read(p)
+		if err == io.EOF {
+			err = nil
+			if n == 0 {
+				err = m.next()
+			}
+		}
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+}
+
+// next begins the next member. io.EOF is the proper end.
+func (m *members) next() error {
+	magic, err := peek(m.in, len(gzipMagic))
+	switch {
+	case err != nil:
+		return err
+	case len(magic) == 0:
+		return io.EOF
+	case !bytes.HasPrefix(gzipMagic, magic):
+		return errAfterGzip
+	}
+	err = m.z.Reset(m.in)
+	m.z.Multistream(false)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	if err != nil {
-		return nil, err
-	}
-	return bufio.NewReaderSize(z, bufferBytes), nil
+	return err
 }
 
 func skipMark(in *bufio.Reader) error {

@@ -155,6 +155,21 @@ func TestReaderGzipMembers(t *testing.T) {
 	expect(t, "two members", transcript(t, bytes.NewReader(both)), "1 1", "2 2")
 }
 
+// What follows the gzip data is told from data that is cut off.
+func TestReaderAfterGzip(t *testing.T) {
+	for rest, want := range map[string]string{
+		"x": "unzip: something follows", "secret, longer than the head of a member": "unzip: something follows",
+		strings.Repeat("\x00", 512): "unzip: something follows", "\x1f": "cut off", "\x1f\x8b\x08": "cut off",
+		"\x1f\x8b\x00\x00\x00\x00\x00\x00\x00\x00\x00": "invalid header",
+	} {
+		got := transcript(t, iotest.OneByteReader(bytes.NewReader(append(zip(lineOf("1")+"\n"), rest...))))
+		if len(got) != 2 || got[0] != "1 1" || !strings.Contains(got[1], want) || strings.Contains(got[1], "secret") {
+			t.Errorf("%q after the data: got %q, want %q", rest, got, want)
+		}
+	}
+	expect(t, "an empty member between two", transcript(t, bytes.NewReader(bytes.Join([][]byte{zip(lineOf("1") + "\n"), zip(""), zip(lineOf("2"))}, nil))), "1 1", "2 2")
+}
+
 func TestReaderStreamError(t *testing.T) {
 	broken := errors.New("the cable is out")
 	in := func() io.Reader {
