@@ -130,7 +130,7 @@ func createKeys(path string) error {
 			return err
 		}
 	}
-	return writeFileSynced(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
+	return WriteFile(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
 }
 
 func fits(sealed, dataKey []byte) bool {

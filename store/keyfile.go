@@ -32,7 +32,7 @@ func writeKeyFile(dir, name string, key []byte) error {
 	sum := sha256.Sum256(key)
 	text := fmt.Sprintf("musafir %s 1\n%s\n", name, base64.StdEncoding.EncodeToString(append(bytes.Clone(key), sum[:8]...)))
 	for _, file := range []string{name + copySuffix, name} {
-		if err := writeFileSynced(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+		if err := WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
@@ -119,8 +119,8 @@ func openDeviceKey(sealed, dataKey []byte) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-// writeFileSynced writes a file whole or not at all, and durably.
-func writeFileSynced(path string, b []byte, mode os.FileMode) error {
+// WriteFile replaces a file, whole or not at all, and durably.
+func WriteFile(path string, b []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

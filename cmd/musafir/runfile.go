@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"musafir/store"
 )
 
 const (
@@ -57,23 +59,7 @@ func (r *runFile) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, runName), append(b, '\n'))
-}
-
-// writeFile replaces a file in one step, for its owner's eyes only.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
+	return store.WriteFile(filepath.Join(dir, runName), append(b, '\n'), 0o600)
 }
 
 // apiToken is the secret that opens the API of a directory; it is made at the
@@ -87,5 +73,5 @@ func apiToken(dir string) (string, error) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
 	token = hex.EncodeToString(secret)
-	return token, writeFile(path, []byte(token+"\n"))
+	return token, store.WriteFile(path, []byte(token+"\n"), 0o600)
 }
