@@ -19,7 +19,7 @@ type Batch interface {
 	Seal(crdt.LogID, crdt.Head, crdt.Seal) error
 	Note(key [crdt.HashSize]byte) ([]byte, bool, error)
 	SetNote(crdt.Note)
-	Bytes() int
+	Full() bool
 	Commit() error
 	Discard()
 }
@@ -37,10 +37,9 @@ type Config struct {
 }
 
 const (
-	queueMax      = 1024        // transactions waiting; more wait in their writers
-	groupBytesMax = 512 << 10   // a group commit takes no more once it has this much
-	idleBefore    = time.Minute // without a write before the store is tidied
-	sweepPause    = 50 * time.Millisecond
+	queueMax   = 1024        // transactions waiting; more wait in their writers
+	idleBefore = time.Minute // without a write before the store is tidied
+	sweepPause = 50 * time.Millisecond
 )
 
 // ErrStopped says that the node takes no writes any more.
@@ -174,7 +173,7 @@ func (n *Node) commitGroup(first *request) {
 	g := &group{cfg: &n.cfg, batch: n.cfg.Begin(), state: n.state}
 	g.state.graph = cloneGraph(n.state.graph)
 	g.add(first)
-	for g.err == nil && g.batch.Bytes() < groupBytesMax {
+	for g.err == nil && !g.batch.Full() {
 		select {
 		case r := <-n.queue:
 			g.add(r)

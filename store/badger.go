@@ -13,11 +13,12 @@ import (
 // Sizes of the database, small enough for a tablet with 2 GB: the builders of
 // Badger's tables, not its memtables, decide what it takes (measured).
 const (
-	memTableBytes   = 8 << 20
-	baseTableBytes  = 2 << 20
+	memTableBytes   = 4 << 20
+	baseTableBytes  = 512 << 10
+	blockBytes      = 16 << 10
 	blockCacheBytes = 16 << 20
 	indexCacheBytes = 16 << 20
-	inlineMaxBytes  = 1 << 20 // values stay inline: the value log can return empty ones after a power cut
+	inlineMaxBytes  = 600 << 10 // values stay inline: the value log can return empty ones after a power cut
 	valueLogBytes   = 32 << 20
 )
 
@@ -30,11 +31,11 @@ func openBadger(dir string, key []byte, sync bool, log *slog.Logger) (*badgerEng
 		WithLogger(badgerLog{log}).WithMetricsEnabled(false).
 		WithMemTableSize(memTableBytes).WithNumMemtables(2).
 		WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(6).WithNumCompactors(2).
-		WithBaseTableSize(baseTableBytes).
+		WithBaseTableSize(baseTableBytes).WithBlockSize(blockBytes).
 		WithBlockCacheSize(blockCacheBytes).WithIndexCacheSize(indexCacheBytes).
 		WithValueThreshold(inlineMaxBytes).WithValueLogFileSize(valueLogBytes).
 		WithNumVersionsToKeep(1).WithDetectConflicts(false).
-		WithCompression(options.Snappy).WithNumGoroutines(2).
+		WithCompression(options.None).WithNumGoroutines(2).
 		WithSyncWrites(sync).
 		WithEncryptionKey(key)
 	o.TableSizeMultiplier = 1

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -64,8 +65,13 @@ func (b *Batch) Discard() {
 	}
 }
 
-// Bytes is about what the batch will write.
-func (b *Batch) Bytes() int { return b.bytes }
+// Full says that another entry might not fit into one transaction with these.
+func (b *Batch) Full() bool {
+	bytesMax, _ := b.s.engine.limits()
+	return b.bytes+crdt.MaxEntryBytes+batchRoom > bytesMax
+}
+
+const batchRoom = 16 << 10 // for metadata and what stands beside an entry
 
 // Record is the record's state with the batch's appends. It must not be changed.
 func (b *Batch) Record(key crdt.RecordKey) (*crdt.Record, error) {
@@ -216,11 +222,10 @@ func (b *Batch) Append(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
 		at.Log = crdt.LogID(id) // a birth is written before its log has an id
 	}
 	b.graph.Add(at, id, e.Deps)
-	stored := append(append(make([]byte, 0, crdt.HashSize+len(e.Encoded())), id[:]...), e.Encoded()...)
-	b.put(put{key: entryKey(keyEntry, n, at.Seq), value: stored})
+	b.put(put{key: entryKey(keyEntry, n, at.Seq), value: packEntry(id, e.Encoded())})
 	where := mark{Branch: n, Seq: at.Seq}
 	b.marks = append(b.marks, where)
-	held := &heldEntry{id: id, raw: stored[crdt.HashSize:], header: headerOf(e)}
+	held := &heldEntry{id: id, raw: bytes.Clone(e.Encoded()), header: headerOf(e)}
 	b.fresh[where] = held
 	if !e.Known() {
 		b.hold(where, "written by a newer version of musafir: upgrade this device")

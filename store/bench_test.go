@@ -140,7 +140,7 @@ func appendAll(b *testing.B, d *store.Dir, mail *mailbag) (peakMB int) {
 	b.Helper()
 	for i := 0; i < len(mail.letters); {
 		batch := d.Begin()
-		for i < len(mail.letters) && batch.Bytes() < batchBytes {
+		for i < len(mail.letters) && !batch.Full() {
 			l := mail.letter(b, i)
 			e, err := crdt.ParseEntry(l.raw)
 			if err == nil {
@@ -158,8 +158,6 @@ func appendAll(b *testing.B, d *store.Dir, mail *mailbag) (peakMB int) {
 	}
 	return peakMB
 }
-
-const batchBytes = 1000 << 10
 
 // anonMB is the memory of the process, files it has mapped apart.
 func anonMB() int {

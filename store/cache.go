@@ -22,15 +22,15 @@ type heldEntry struct {
 }
 
 func newHeldEntry(stored []byte) (*heldEntry, error) {
-	if len(stored) < crdt.HashSize {
-		return nil, errKey
+	id, raw, err := unpackEntry(stored)
+	if err != nil {
+		return nil, err
 	}
-	raw := stored[crdt.HashSize:]
 	header, err := crdt.ScanHeader(raw)
 	if err != nil {
 		return nil, err
 	}
-	return &heldEntry{id: crdt.EntryID(stored[:crdt.HashSize]), raw: raw, header: header}, nil
+	return &heldEntry{id: id, raw: raw, header: header}, nil
 }
 
 // headerOf is an entry's header without the entry: what is cached shall not hold

@@ -16,7 +16,7 @@ import (
 )
 
 // FormatVersion is the on-disk format this program writes and reads.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Names inside a data directory.
 const (

@@ -192,9 +192,10 @@ func (s *Store) Unsealed(log crdt.LogID) (head crdt.Head, entries, size int, err
 		from++
 	}
 	err = v.scan(branchKey(keyEntry, n), entryKey(keyEntry, n, from), true, func(_, value []byte) (bool, error) {
+		_, raw, err := unpackEntry(value)
 		entries++
-		size += len(value) - crdt.HashSize
-		return true, nil
+		size += len(raw)
+		return true, err
 	})
 	return head, entries, size, err
 }

@@ -136,14 +136,18 @@ func (s *Store) loadBranches(v view) error {
 		if err != nil {
 			return err
 		}
-		if !ok || len(value) < crdt.HashSize {
+		if !ok {
 			return fmt.Errorf("log %s has no entries: %w", s.branches[i].Log, errKey)
+		}
+		id, err := storedID(value)
+		if err != nil {
+			return fmt.Errorf("log %s: %w", s.branches[i].Log, err)
 		}
 		_, seq, err := readEntryKey(key)
 		if err != nil {
 			return err
 		}
-		s.branches[i].head = crdt.Head{Seq: seq, ID: crdt.EntryID(value[:crdt.HashSize])}
+		s.branches[i].head = crdt.Head{Seq: seq, ID: id}
 	}
 	return nil
 }

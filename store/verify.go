@@ -130,12 +130,12 @@ func (c *checker) chain(n uint32) error {
 
 // entry checks one entry and returns its id.
 func (c *checker) entry(at crdt.Place, value []byte) crdt.EntryID {
-	if len(value) < crdt.HashSize {
-		c.problem("log %s: entry %d is cut off", at.Log, at.Seq)
-		return crdt.EntryID{}
+	id, raw, err := unpackEntry(value)
+	if err != nil {
+		c.problem("log %s: entry %d cannot be read: %v", at.Log, at.Seq, err)
+		return id
 	}
-	id := crdt.EntryID(value[:crdt.HashSize])
-	e, err := crdt.ParseEntry(value[crdt.HashSize:])
+	e, err := crdt.ParseEntry(raw)
 	if err != nil {
 		c.problem("log %s: entry %d is damaged: %v", at.Log, at.Seq, err)
 		return id
