@@ -17,6 +17,9 @@ const (
 	logKindEnd
 )
 
+// Known tells whether this program knows the kind.
+func (k LogKind) Known() bool { return k < logKindEnd }
+
 // A Birth is the first entry of a log. Its EntryID is the log's id.
 type Birth struct {
 	Camp        CampID            // zero in the camp's very first entry, whose hash it becomes
@@ -39,7 +42,13 @@ type Founding struct {
 	Camp     string // the camp's name
 	Device   string // the name of its first device, which is a coordinator
 	Recovery ed25519.PublicKey
+
+	// Random. Whoever holds the entry has it: the camp's first keys come of it.
+	Secret [SecretSize]byte
 }
+
+// SecretSize is the length of a camp's secret.
+const SecretSize = 32
 
 // Change gives the birth as the only change of its entry.
 func (b *Birth) Change() (Change, error) {
@@ -61,8 +70,8 @@ func (b *Birth) Change() (Change, error) {
 	if f := b.Founding; f == nil {
 		s = AppendArray(s, 0)
 	} else {
-		s = AppendText(AppendText(AppendArray(s, 3), f.Camp), f.Device)
-		s = AppendBytes(s, f.Recovery)
+		s = AppendText(AppendText(AppendArray(s, 4), f.Camp), f.Device)
+		s = AppendBytes(AppendBytes(s, f.Recovery), f.Secret[:])
 	}
 	return newChange(KindBirth, s, nil, nil), nil
 }
@@ -120,8 +129,8 @@ func (c *Change) Birth() (*Birth, error) {
 	}
 	switch r.want(majorArray) {
 	case 0:
-	case 3:
-		b.Founding = &Founding{Camp: string(r.text()), Device: string(r.text()), Recovery: r.bytes()}
+	case 4:
+		b.Founding = &Founding{Camp: string(r.text()), Device: string(r.text()), Recovery: r.bytes(), Secret: r.hash()}
 	default:
 		r.fail(errType)
 	}
@@ -133,6 +142,18 @@ func (c *Change) Birth() (*Birth, error) {
 		return nil, fmt.Errorf("read birth: %w", err)
 	}
 	return b, nil
+}
+
+// Birth is what the entry says if it begins a log, else nil.
+func (e *Entry) Birth() *Birth {
+	if len(e.Changes) != 1 || e.Changes[0].Kind != KindBirth {
+		return nil
+	}
+	b, err := e.Changes[0].Birth()
+	if err != nil {
+		return nil // not of an entry that was parsed
+	}
+	return b
 }
 
 // logKind is the kind of log that a well-formed birth begins.
@@ -157,8 +178,8 @@ func (b *Birth) validate() error {
 	if !first {
 		return nil
 	}
-	if b.Kind != ControlLog {
-		return errors.New("the camp's first entry begins a control log")
+	if b.Kind != ControlLog || b.Proof != nil {
+		return errors.New("the camp's first entry begins a control log and continues none")
 	}
 	if len(b.Founding.Recovery) != ed25519.PublicKeySize {
 		return errors.New("the recovery key is not an Ed25519 key")

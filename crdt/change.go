@@ -24,6 +24,9 @@ const SaltSize = 16
 const (
 	KindBirth  = 0 // the first entry of a log, and nowhere else
 	KindRecord = 1
+
+	// Stands alone in its entry, in control logs only.
+	KindAdmission = 2
 )
 
 // A Change is what one entry does, as encoded: a kind, a shape, and values that

@@ -5,7 +5,7 @@
 // transaction: a header and the [Change] it makes to each of some records. The
 // entries of a log form a hash chain that begins with a [Birth]; the author
 // signs the chain now and then with a [Seal]. Which entries a device holds is
-// its [Frontier].
+// its [Frontier]. Who may write at all is said by an [Admission].
 //
 // A [Record] is what the changes to one record amount to. Merging is a function
 // of the set of held entries, whatever the order they came in: a version is

@@ -147,6 +147,13 @@ func (e *Entry) decode() error {
 			if _, err := c.Birth(); err != nil {
 				return err
 			}
+		case KindAdmission:
+			if len(e.Changes) != 1 {
+				return errors.New("an admission stands alone in its entry")
+			}
+			if _, err := c.Admission(); err != nil {
+				return err
+			}
 		case KindRecord:
 			rc, err := c.decode()
 			if err != nil {
@@ -255,14 +262,18 @@ func (e *Entry) validate() error {
 	return nil
 }
 
-// Known tells whether this program knows every kind of change in the entry, and
-// the kind of log if it begins one. An entry that it does not know is held whole
-// and not merged.
+// Known tells whether this program knows every kind of change in the entry, the
+// kind of log if it begins one, and all that it says if it is an admission. An
+// entry that it does not know is held whole and not merged.
 func (e *Entry) Known() bool {
 	for i := range e.Changes {
 		switch c := &e.Changes[i]; c.Kind {
 		case KindBirth:
-			if c.logKind() >= logKindEnd {
+			if !c.logKind().Known() {
+				return false
+			}
+		case KindAdmission:
+			if a, err := c.Admission(); err != nil || !a.Known() {
 				return false
 			}
 		case KindRecord:

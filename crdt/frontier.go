@@ -88,3 +88,14 @@ func (g Graph) Deps(prev EntryID) []Dep {
 	slices.SortFunc(deps, Dep.compare)
 	return deps[:min(len(deps), MaxDeps)]
 }
+
+// WithDep is a sorted list of dependencies and one more, at most MaxDeps; the one
+// more is among them.
+func WithDep(deps []Dep, d Dep) []Dep {
+	if slices.Contains(deps, d) {
+		return deps
+	}
+	deps = append(slices.Clone(deps[:min(len(deps), MaxDeps-1)]), d)
+	slices.SortFunc(deps, Dep.compare)
+	return deps
+}

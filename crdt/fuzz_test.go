@@ -55,7 +55,17 @@ func rebuild(t testing.TB, c *Change) Change {
 			t.Fatal(err)
 		}
 		return again
-	case c.Kind > KindRecord:
+	case c.Kind == KindAdmission:
+		a, err := c.Admission()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := a.Change()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return again
+	case c.Kind > KindAdmission:
 		return *c
 	}
 	rc, err := c.Record()
@@ -122,7 +132,10 @@ func entrySeeds(t testing.TB) (seeds [][]byte) {
 	for _, b := range v.Births {
 		seeds = append(seeds, b.Entry)
 	}
-	for _, r := range slices.Concat(v.Refused.Entries, v.Refused.Births) {
+	for _, a := range v.Admissions {
+		seeds = append(seeds, a.Entry)
+	}
+	for _, r := range slices.Concat(v.Refused.Entries, v.Refused.Births, v.Refused.Admissions) {
 		seeds = append(seeds, unhex(t, r.Data))
 	}
 	return seeds
@@ -143,6 +156,7 @@ func TestSeedsAreThere(t *testing.T) {
 	v := readVectors(t)
 	for what, n := range map[string]int{
 		"entries": len(v.Entries), "births": len(v.Births), "values": len(v.Values), "tokens": len(v.Tokens),
+		"admissions": len(v.Admissions), "refused admissions": len(v.Refused.Admissions),
 		"refused entries": len(v.Refused.Entries), "refused births": len(v.Refused.Births),
 		"refused values": len(v.Refused.Values), "refused tokens": len(v.Refused.Tokens), "rows": len(rowSeeds()),
 	} {
@@ -208,6 +222,7 @@ func FuzzScanEntry(f *testing.F) {
 				_, _ = e.Changes[i].Record()
 				_ = e.Changes[i].Erase()
 			}
+			_, _, _ = e.Birth(), e.Admission(), e.Known()
 		}
 		_, _ = ScanHeader(b)
 		_, _ = ChangeAt(b, 1)
@@ -234,6 +249,33 @@ func FuzzBirth(f *testing.F) {
 			return
 		}
 		again, err := birth.Change()
+		if err != nil || !bytes.Equal(again.Encoded(), b) {
+			t.Fatalf("read %x, written %x: %v", b, again.Encoded(), err)
+		}
+		_ = birth.VerifyContinuation(birth.Device)
+	})
+}
+
+func FuzzAdmission(f *testing.F) {
+	var seeds [][]byte
+	for _, a := range readVectors(f).Admissions {
+		e, err := ParseEntry(a.Entry)
+		if err != nil {
+			f.Fatal(err)
+		}
+		seeds = append(seeds, e.Changes[0].Encoded())
+	}
+	addSeeds(f, seeds...)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parseChange(b)
+		if err != nil {
+			return
+		}
+		a, err := c.Admission()
+		if err != nil {
+			return
+		}
+		again, err := a.Change()
 		if err != nil || !bytes.Equal(again.Encoded(), b) {
 			t.Fatalf("read %x, written %x: %v", b, again.Encoded(), err)
 		}

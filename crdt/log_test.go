@@ -78,7 +78,7 @@ func TestGraphManyHeads(t *testing.T) {
 		g.Add(Place{Log: LogID{byte(i), byte(i >> 8)}}, EntryID{byte(i), byte(i >> 8), 1}, nil)
 	}
 	deps := g.Deps(EntryID{})
-	if _, err := NewEntry(1, deps, "", "", []Change{newChange(KindRecord+1, Null, nil, nil)}); err != nil {
+	if _, err := NewEntry(1, deps, "", "", []Change{newChange(KindAdmission+1, Null, nil, nil)}); err != nil {
 		t.Error(err)
 	}
 	g.Add(Place{Log: LogID{0xff, 0xff}}, EntryID{0xff}, deps)
@@ -88,7 +88,7 @@ func TestGraphManyHeads(t *testing.T) {
 }
 
 func TestAuthorSeals(t *testing.T) {
-	e, err := NewEntry(1, nil, "", "", []Change{newChange(KindRecord+1, Null, nil, nil)})
+	e, err := NewEntry(1, nil, "", "", []Change{newChange(KindAdmission+1, Null, nil, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

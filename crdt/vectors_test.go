@@ -42,17 +42,18 @@ func (h hexBytes) hash(t testing.TB) (a [HashSize]byte) {
 
 type (
 	vectors struct {
-		Note    string
-		Births  []*birthVector
-		Entries []*entryVector
-		Seals   []*sealVector
-		Digests []*digestVector
-		Terms   []*termVector
-		Buckets []*bucketVector
-		Tokens  []*tokenVector
-		Paths   []*pathVector
-		Values  []*valueVector
-		Refused refusedVectors
+		Note       string
+		Births     []*birthVector
+		Admissions []*admissionVector
+		Entries    []*entryVector
+		Seals      []*sealVector
+		Digests    []*digestVector
+		Terms      []*termVector
+		Buckets    []*bucketVector
+		Tokens     []*tokenVector
+		Paths      []*pathVector
+		Values     []*valueVector
+		Refused    refusedVectors
 	}
 	birthVector struct {
 		Name        string
@@ -63,7 +64,9 @@ type (
 		Incarnation hexBytes
 		Ordinal     uint64
 		Continues   hexBytes        `json:",omitempty"`
-		Proof       hexBytes        `json:",omitempty"`
+		ProofSeed   hexBytes        `json:",omitempty"` // of the continued log's key
+		ProofSigned hexBytes        `json:",omitempty"` // out
+		Proof       hexBytes        `json:",omitempty"` // out
 		Founding    *foundingVector `json:",omitempty"`
 		Time        Time
 		Entry       hexBytes // out
@@ -73,6 +76,20 @@ type (
 		Camp         string
 		Device       string
 		RecoverySeed hexBytes
+		Secret       hexBytes
+	}
+	admissionVector struct {
+		Name       string
+		DeviceSeed hexBytes
+		Role       string
+		DeviceName string
+		More       hexBytes `json:",omitempty"` // of a newer program
+		Log        hexBytes
+		Seq        uint64
+		Prev       hexBytes
+		Time       Time
+		Entry      hexBytes // out
+		ID         hexBytes // out
 	}
 	entryVector struct {
 		Name    string
@@ -150,7 +167,7 @@ type (
 		Value hexBytes
 	}
 	refusedVectors struct {
-		Values, Entries, Births, Tokens []refusal
+		Values, Entries, Births, Admissions, Tokens []refusal
 	}
 	refusal struct {
 		Why  string
@@ -201,12 +218,32 @@ func (v *birthVector) birth(t testing.TB) *Birth {
 		b.Continues, b.Proof = LogID(v.Continues.hash(t)), v.Proof
 	}
 	if f := v.Founding; f != nil {
-		b.Founding = &Founding{Camp: f.Camp, Device: f.Device, Recovery: public(f.RecoverySeed)}
+		b.Founding = &Founding{
+			Camp: f.Camp, Device: f.Device, Recovery: public(f.RecoverySeed), Secret: f.Secret.hash(t),
+		}
 	}
 	return b
 }
 
+// prove signs the continuation.
+func (v *birthVector) prove(t testing.TB) {
+	camp, log := CampID(v.Camp.hash(t)), LogID(v.Continues.hash(t))
+	device, incarnation := public(v.DeviceSeed), [16]byte(v.Incarnation)
+	v.ProofSigned = continued(camp, log, device, incarnation)
+	v.Proof = ContinuationProof(seed(v.ProofSeed), camp, log, device, incarnation)
+	b := v.birth(t)
+	if err := b.VerifyContinuation(public(v.ProofSeed)); err != nil {
+		t.Error(err)
+	}
+	if err := b.VerifyContinuation(device); err == nil {
+		t.Error("a log vouches for itself")
+	}
+}
+
 func (v *birthVector) build(t testing.TB) {
+	if v.ProofSeed != nil {
+		v.prove(t)
+	}
 	c, err := v.birth(t).Change()
 	if err != nil {
 		t.Fatalf("%s: %v", v.Name, err)
@@ -217,6 +254,34 @@ func (v *birthVector) build(t testing.TB) {
 	}
 	id := e.ID(Place{})
 	v.Entry, v.Log = e.Encoded(), id[:]
+}
+
+func (v *admissionVector) role(t testing.TB) Role {
+	if r, err := ParseRole(v.Role); err == nil {
+		return r
+	}
+	n, err := strconv.ParseUint(v.Role, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Role(n)
+}
+
+func (v *admissionVector) admission(t testing.TB) *Admission {
+	return &Admission{Device: public(v.DeviceSeed), Role: v.role(t), Name: v.DeviceName, more: Value(v.More)}
+}
+
+func (v *admissionVector) build(t testing.TB) {
+	c, err := v.admission(t).Change()
+	if err != nil {
+		t.Fatalf("%s: %v", v.Name, err)
+	}
+	e, err := NewEntry(v.Time, nil, "", "", []Change{c})
+	if err != nil {
+		t.Fatalf("%s: %v", v.Name, err)
+	}
+	id := e.ID(Place{LogID(v.Log.hash(t)), v.Seq, EntryID(v.Prev.hash(t))})
+	v.Entry, v.ID = e.Encoded(), id[:]
 }
 
 func (v *changeVector) build(t testing.TB) Change {
@@ -278,6 +343,9 @@ func (v *entryVector) build(t testing.TB) *Entry {
 func (v *vectors) build(t testing.TB) {
 	for _, b := range v.Births {
 		b.build(t)
+	}
+	for _, a := range v.Admissions {
+		a.build(t)
 	}
 	for _, e := range v.Entries {
 		e.build(t)
@@ -376,6 +444,22 @@ func TestVectorsRead(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, b.birth(t)) {
 			t.Errorf("%s: %+v, %v", b.Name, got, err)
 		}
+		if !reflect.DeepEqual(e.Birth(), got) || e.Admission() != nil {
+			t.Errorf("%s: the entry is %+v, %+v", b.Name, e.Birth(), e.Admission())
+		}
+	}
+	for _, a := range v.Admissions {
+		e, err := ParseEntry(a.Entry)
+		if err != nil {
+			t.Errorf("%s: %v", a.Name, err)
+			continue
+		}
+		if known := a.role(t) < roleEnd && a.More == nil; e.Known() != known || e.Admission().Known() != known {
+			t.Errorf("%s: known %v", a.Name, e.Known())
+		}
+		if got := e.Admission(); !reflect.DeepEqual(got, a.admission(t)) || e.Birth() != nil {
+			t.Errorf("%s: the entry is %+v, %+v", a.Name, got, e.Birth())
+		}
 	}
 	for _, x := range v.Entries {
 		e, err := ParseEntry(x.Entry)
@@ -414,7 +498,7 @@ func TestVectorsRefused(t *testing.T) {
 		}
 		return b
 	}
-	if min(len(r.Values), len(r.Entries), len(r.Births), len(r.Tokens)) == 0 {
+	if min(len(r.Values), len(r.Entries), len(r.Births), len(r.Admissions), len(r.Tokens)) == 0 {
 		t.Fatal("nothing to refuse")
 	}
 	for _, x := range r.Values {
@@ -422,7 +506,7 @@ func TestVectorsRefused(t *testing.T) {
 			t.Errorf("value %s is taken: %s", x.Data, x.Why)
 		}
 	}
-	for _, x := range slices.Concat(r.Entries, r.Births) {
+	for _, x := range slices.Concat(r.Entries, r.Births, r.Admissions) {
 		if _, err := ParseEntry(data(x)); err == nil {
 			t.Errorf("entry %s is taken: %s", x.Data, x.Why)
 		}

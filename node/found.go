@@ -33,7 +33,7 @@ func Found(b Founder, device ed25519.PrivateKey, campName, deviceName string) (*
 	}
 	first := &crdt.Birth{
 		Kind: crdt.ControlLog, Device: public, Incarnation: incarnation(),
-		Founding: &crdt.Founding{Camp: campName, Device: deviceName, Recovery: recoveryPublic},
+		Founding: &crdt.Founding{Camp: campName, Device: deviceName, Recovery: recoveryPublic, Secret: secret()},
 	}
 	campEntry, err := begin(b, first, device, crdt.CampID{}, nil)
 	if err != nil {
@@ -50,6 +50,11 @@ func Found(b Founder, device ed25519.PrivateKey, campName, deviceName string) (*
 		return nil, err
 	}
 	return &Founded{Camp: camp, Control: crdt.LogID(campEntry.ID), Log: crdt.LogID(log.ID), Recovery: recovery}, nil
+}
+
+func secret() (x [crdt.SecretSize]byte) {
+	rand.Read(x[:]) // never fails
+	return x
 }
 
 func incarnation() (x [16]byte) {

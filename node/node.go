@@ -2,66 +2,67 @@ package node
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"musafir/crdt"
+	"musafir/node/access"
+	"musafir/node/replica"
 )
-
-// A Batch is what the store commits at once. It reads its own appends.
-type Batch interface {
-	Record(crdt.RecordKey) (*crdt.Record, error)
-	Touches(crdt.RecordKey) ([]*crdt.Touch, error)
-	Append(crdt.Place, crdt.EntryID, *crdt.Entry) error
-	Seal(crdt.LogID, crdt.Head, crdt.Seal) error
-	Note(key [crdt.HashSize]byte) ([]byte, bool, error)
-	SetNote(crdt.Note)
-	Full() bool
-	Commit() error
-	Discard()
-}
 
 // Config is what a node works on.
 type Config struct {
-	Begin  func() Batch                             // one at a time
-	Sweep  func(from []byte) (next []byte, _ error) // tidies the store a little; nil: nothing to tidy
-	Camp   crdt.CampID
-	Device ed25519.PrivateKey // seals the log
-	Author crdt.Author        // the device's record log
-	Graph  crdt.Graph
-	Last   crdt.Time // of the log's last entry
-	Log    *slog.Logger
+	Begin   func() replica.Batch                     // one at a time
+	Logs    replica.Logs                             // what is stored
+	Sweep   func(from []byte) (next []byte, _ error) // tidies the store a little; nil: nothing to tidy
+	Writer  *replica.Writer                          // as the store has it
+	Peers   map[crdt.DeviceID]*replica.Peer          // what is remembered of other devices
+	Program string                                   // and version, for other devices to see
+	Network Network                                  // nil: the device writes and meets nobody
+	Dial    []string                                 // addresses of other devices, as people write them
+	Rekey   *Rekey                                   // nil: the device keeps its key, come what may
+	Log     *slog.Logger
 }
 
 const (
 	queueMax   = 1024        // transactions waiting; more wait in their writers
 	idleBefore = time.Minute // without a write before the store is tidied
 	sweepPause = 50 * time.Millisecond
+	tickEvery  = 100 * time.Millisecond
 )
 
 // ErrStopped says that the node takes no writes any more.
 var ErrStopped = errors.New("musafir is stopping")
 
-// A Node writes one device's log.
+// A Node is the loop of one device: it writes what comes from here and from other
+// devices, and keeps its sessions.
 type Node struct {
 	cfg     Config
-	state   state
+	started time.Time
 	queue   chan *request
-	stopped chan struct{} // closed when Run ends
-}
+	calls   chan func() // run in the loop, between commits
+	events  chan any    // of the sessions
+	stopped chan struct{}
 
-// state is what a commit changes, and a failed one must not.
-type state struct {
-	author crdt.Author
-	graph  crdt.Graph
-	clock  crdt.Clock
+	// The rest belongs to the loop.
+	writer   *replica.Writer
+	replica  *replica.Replica
+	links    map[replica.Session]*link
+	ingest   []*ingestion
+	keep     map[crdt.DeviceID][]byte // to be stored with the next commit
+	sessions replica.Session          // the last number given
+	invites  access.Invitations
+	targets  []*target
+	network  Network
+	renewing chan struct{} // closed when the network must be opened anew
 }
 
 type request struct {
 	tx      crdt.Transaction
+	act     func(*replica.Group) (crdt.Receipt, error) // instead of a transaction
 	done    chan struct{}
 	receipt crdt.Receipt
 	err     error
@@ -69,12 +70,24 @@ type request struct {
 
 // New makes a node. It does nothing before Run.
 func New(cfg Config) *Node {
-	return &Node{
-		cfg:     cfg,
-		state:   state{author: cfg.Author, graph: cfg.Graph, clock: crdt.Clock{Last: cfg.Last}},
-		queue:   make(chan *request, queueMax),
-		stopped: make(chan struct{}),
+	n := &Node{
+		cfg: cfg, writer: cfg.Writer, started: time.Now(),
+		queue: make(chan *request, queueMax), calls: make(chan func()), events: make(chan any, eventsMax),
+		stopped: make(chan struct{}), links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
 	}
+	n.targets, n.network, n.renewing = n.findTargets(), cfg.Network, make(chan struct{})
+	n.begin(cfg.Peers)
+	return n
+}
+
+// begin makes a replica that knows of no session.
+func (n *Node) begin(peers map[crdt.DeviceID]*replica.Peer) {
+	var nonce [8]byte
+	rand.Read(nonce[:]) // never fails
+	n.replica = replica.New(replica.Config{
+		Nonce: nonce, Program: n.cfg.Program, Logs: n.cfg.Logs, Writer: n.writer,
+		Branches: n.cfg.Logs.Branches(), Peers: peers,
+	})
 }
 
 // Write does a transaction and returns once it is durable.
@@ -89,7 +102,10 @@ func (n *Node) Write(ctx context.Context, tx crdt.Transaction) (crdt.Receipt, er
 // Submit queues a transaction; those of one goroutine are done in their order.
 // wait returns once it is durable, or failed.
 func (n *Node) Submit(ctx context.Context, tx crdt.Transaction) (wait func() (crdt.Receipt, error), err error) {
-	r := &request{tx: tx, done: make(chan struct{})}
+	return n.submit(ctx, &request{tx: tx, done: make(chan struct{})})
+}
+
+func (n *Node) submit(ctx context.Context, r *request) (wait func() (crdt.Receipt, error), err error) {
 	select {
 	case <-n.stopped:
 		return nil, ErrStopped
@@ -120,26 +136,62 @@ func (n *Node) wait(r *request) (crdt.Receipt, error) {
 	return r.receipt, r.err
 }
 
-// Run commits what is written until ctx ends; what is queued by then is still
-// committed.
+// call runs f in the loop and returns once it is done.
+func (n *Node) call(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case n.calls <- func() { f(); close(done) }:
+	case <-n.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-done
+	return nil
+}
+
+// Run commits what is written and keeps the sessions until ctx ends; what is
+// queued by then is still committed.
 func (n *Node) Run(ctx context.Context) error {
-	defer close(n.stopped)
+	meeting, leave := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { n.meet(meeting) })
+	err := n.loop(ctx)
+	leave()
+	close(n.stopped)
+	wg.Wait()
+	return err
+}
+
+func (n *Node) loop(ctx context.Context) error {
 	idle := time.NewTimer(idleBefore)
 	defer idle.Stop()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
 	var sweepFrom []byte
 	for {
 		select {
 		case r := <-n.queue:
-			n.commitGroup(r)
+			n.commit(r)
 			sweepFrom = nil
 			idle.Reset(idleBefore)
+		case e := <-n.events:
+			n.step(e)
+		case f := <-n.calls:
+			f()
+		case <-tick.C:
+			n.step(replica.Tick{})
 		case <-idle.C:
 			if sweepFrom = n.sweep(sweepFrom); sweepFrom != nil {
 				idle.Reset(sweepPause)
 			}
 		case <-ctx.Done():
 			n.drain()
+			n.endSessions()
 			return nil
+		}
+		for len(n.ingest) > 0 {
+			n.commit(nil)
 		}
 	}
 }
@@ -148,7 +200,7 @@ func (n *Node) drain() {
 	for {
 		select {
 		case r := <-n.queue:
-			n.commitGroup(r)
+			n.commit(r)
 		default:
 			return
 		}
@@ -165,161 +217,4 @@ func (n *Node) sweep(from []byte) []byte {
 		return nil
 	}
 	return next
-}
-
-// commitGroup does the first transaction and all that wait behind it, up to a
-// size, in one commit. Writers that come while it syncs form the next group.
-func (n *Node) commitGroup(first *request) {
-	g := &group{cfg: &n.cfg, batch: n.cfg.Begin(), state: n.state}
-	g.state.graph = cloneGraph(n.state.graph)
-	g.add(first)
-	for g.err == nil && !g.batch.Full() {
-		select {
-		case r := <-n.queue:
-			g.add(r)
-			continue
-		default:
-		}
-		break
-	}
-	if err := g.commit(); err == nil {
-		n.state = g.state
-	}
-	for _, r := range g.requests {
-		close(r.done)
-	}
-}
-
-func cloneGraph(g crdt.Graph) crdt.Graph {
-	c := make(crdt.Graph, len(g))
-	for id, d := range g {
-		c[id] = d
-	}
-	return c
-}
-
-// A group is the transactions of one commit.
-type group struct {
-	cfg      *Config
-	batch    Batch
-	state    state
-	requests []*request
-	err      error // of the store: concerns the whole group
-}
-
-func (g *group) add(r *request) {
-	g.requests = append(g.requests, r)
-	r.receipt, r.err = g.do(&r.tx)
-}
-
-func (g *group) commit() error {
-	if g.err == nil {
-		g.err = g.batch.Commit()
-	} else {
-		g.batch.Discard()
-	}
-	if g.err == nil {
-		return nil
-	}
-	for _, r := range g.requests {
-		if !isEditError(r.err) {
-			r.receipt, r.err = crdt.Receipt{}, g.err
-		}
-	}
-	return g.err
-}
-
-func isEditError(err error) bool {
-	var e *crdt.EditError
-	return errors.As(err, &e)
-}
-
-// do brings one transaction into the batch.
-func (g *group) do(tx *crdt.Transaction) (crdt.Receipt, error) {
-	if tx.Note != nil {
-		value, found, err := g.batch.Note(tx.Note.Key)
-		if err != nil || found {
-			g.err = err
-			return Repeated(value), err
-		}
-	}
-	changes, err := g.compose(tx)
-	if err != nil {
-		return crdt.Receipt{}, err
-	}
-	var receipt crdt.Receipt
-	if len(changes) > 0 {
-		if receipt, err = g.append(tx, changes); err != nil {
-			return crdt.Receipt{}, err
-		}
-	}
-	if tx.Note != nil {
-		g.batch.SetNote(crdt.Note{Key: tx.Note.Key, Value: append(receipt.Entry[:], tx.Note.Value...)})
-	}
-	return receipt, nil
-}
-
-// Repeated reads what the node stored of the transaction that is asked for again: its
-// entry and its note.
-func Repeated(stored []byte) crdt.Receipt {
-	if len(stored) < crdt.HashSize {
-		return crdt.Receipt{}
-	}
-	return crdt.Receipt{Entry: crdt.EntryID(stored[:crdt.HashSize]), Repeated: stored[crdt.HashSize:]}
-}
-
-// compose turns the edits into changes, against the records as this commit has
-// left them so far.
-func (g *group) compose(tx *crdt.Transaction) ([]crdt.Change, error) {
-	salts := make([]byte, len(tx.Edits)*crdt.SaltSize)
-	rand.Read(salts) // never fails
-	changes := make([]crdt.Change, 0, len(tx.Edits))
-	for i, edit := range tx.Edits {
-		if err := edit.Key.Validate(); err != nil {
-			return nil, &crdt.EditError{Err: err}
-		}
-		record, err := g.batch.Record(edit.Key)
-		if err != nil {
-			g.err = err
-			return nil, err
-		}
-		rc, err := crdt.Compose(record, edit, func() ([]*crdt.Touch, error) { return g.batch.Touches(edit.Key) })
-		if err != nil {
-			return nil, err
-		}
-		if rc == nil {
-			continue
-		}
-		change, err := rc.Encode([crdt.SaltSize]byte(salts[i*crdt.SaltSize:]))
-		if err != nil {
-			return nil, &crdt.EditError{Key: edit.Key, Err: err}
-		}
-		changes = append(changes, change)
-	}
-	return changes, nil
-}
-
-// append makes the entry, and a seal where one is due.
-func (g *group) append(tx *crdt.Transaction, changes []crdt.Change) (crdt.Receipt, error) {
-	s := &g.state
-	t := s.clock.Next(time.Now().UnixMilli())
-	e, err := crdt.NewEntry(t, s.graph.Deps(s.author.Head.ID), tx.Author, tx.Phone, changes)
-	if err != nil {
-		return crdt.Receipt{}, &crdt.EditError{Err: err}
-	}
-	at, id := s.author.Next(e)
-	s.graph.Add(at, id, e.Deps)
-	if err := g.batch.Append(at, id, e); err != nil {
-		g.err = err
-		return crdt.Receipt{}, err
-	}
-	if s.author.SealDue() {
-		seal := crdt.SealEntry(g.cfg.Device, g.cfg.Camp, id)
-		if err := g.batch.Seal(s.author.Log, s.author.Head, seal); err != nil {
-			g.err = err
-			return crdt.Receipt{}, err
-		}
-		s.author.Sealed()
-	}
-	return crdt.Receipt{Entry: id, Time: t}, nil
 }

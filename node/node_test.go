@@ -12,6 +12,7 @@ import (
 
 	"musafir/crdt"
 	"musafir/node"
+	"musafir/node/replica"
 	"musafir/store"
 )
 
@@ -44,12 +45,12 @@ func open(t testing.TB, disk *store.Memory, key ed25519.PrivateKey) *rig {
 	s, err := store.OpenMemory(disk)
 	check(t, err)
 	id := s.Identity()
-	author, last, err := s.Author(id.Log)
+	writer, err := replica.LoadWriter(id.Camp, key, s)
 	check(t, err)
 	r := &rig{store: s, disk: disk}
 	r.Node = node.New(node.Config{
-		Begin: func() node.Batch { r.batch.Add(1); return s.Begin() }, Sweep: s.Sweep,
-		Camp: id.Camp, Device: key, Author: author, Graph: s.Graph(), Last: last, Log: slog.New(slog.DiscardHandler),
+		Begin: func() replica.Batch { r.batch.Add(1); return s.Begin() }, Sweep: s.Sweep,
+		Logs: s, Writer: writer, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

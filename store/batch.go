@@ -186,6 +186,11 @@ func (b *Batch) SetIdentity(id Identity) {
 	b.put(put{key: []byte{keyIdentity}, value: encode(id)})
 }
 
+// SetPeer remembers something about another device.
+func (b *Batch) SetPeer(id crdt.DeviceID, value []byte) {
+	b.put(put{key: append([]byte{keyPeer}, id...), value: value})
+}
+
 // SetNote stores a local remark under a hash.
 func (b *Batch) SetNote(n crdt.Note) {
 	b.put(put{key: append([]byte{keyNote}, n.Key[:]...), value: n.Value})
@@ -222,7 +227,7 @@ func (b *Batch) Append(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
 		at.Log = crdt.LogID(id) // a birth is written before its log has an id
 	}
 	b.graph.Add(at, id, e.Deps)
-	b.put(put{key: entryKey(keyEntry, n, at.Seq), value: packEntry(id, e.Encoded())})
+	b.put(put{key: entryKey(keyEntry, n, at.Seq), value: packEntry(id, b.s.meta.Entries+uint64(len(b.marks)), e.Encoded())})
 	where := mark{Branch: n, Seq: at.Seq}
 	b.marks = append(b.marks, where)
 	held := &heldEntry{id: id, raw: bytes.Clone(e.Encoded()), header: headerOf(e)}
@@ -271,6 +276,16 @@ func heldOr(err error) error {
 		return err
 	}
 	return ErrHeld
+}
+
+// Holds tells whether an entry is held, those of the batch included.
+func (b *Batch) Holds(log crdt.LogID, seq uint64, id crdt.EntryID) (bool, error) {
+	for _, n := range b.byLog[log] {
+		if held, err := b.holds(n, seq, id); err != nil || held {
+			return held, err
+		}
+	}
+	return false, nil
 }
 
 // holds tells whether the branch itself, not one it forked from, has that entry.

@@ -22,15 +22,15 @@ type heldEntry struct {
 }
 
 func newHeldEntry(stored []byte) (*heldEntry, error) {
-	id, raw, err := unpackEntry(stored)
+	e, err := unpackEntry(stored)
 	if err != nil {
 		return nil, err
 	}
-	header, err := crdt.ScanHeader(raw)
+	header, err := crdt.ScanHeader(e.raw)
 	if err != nil {
 		return nil, err
 	}
-	return &heldEntry{id: id, raw: raw, header: header}, nil
+	return &heldEntry{id: e.id, raw: e.raw, header: header}, nil
 }
 
 // headerOf is an entry's header without the entry: what is cached shall not hold

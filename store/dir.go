@@ -23,6 +23,7 @@ const (
 	formatName  = "format"
 	dataKeyName = "key"
 	deviceName  = "device"
+	nextName    = "device.next" // a key that is about to replace the device key
 	dbName      = "db"
 	lockName    = "lock" // held while the directory is made
 )
@@ -39,7 +40,8 @@ type Dir struct {
 	Device ed25519.PrivateKey
 	*Store
 
-	space *spaceGuard
+	dataKey []byte
+	space   *spaceGuard
 }
 
 // Options of opening a directory.
@@ -162,14 +164,6 @@ func openDir(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := readKeyFile(path, deviceName, sealedDeviceBytes)
-	if err != nil {
-		return nil, err
-	}
-	device, err := openDeviceKey(sealed, dataKey)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(path, deviceName), err)
-	}
 	db := filepath.Join(path, dbName)
 	if err := os.MkdirAll(db, 0o700); err != nil {
 		return nil, fmt.Errorf("make database directory: %w", err)
@@ -186,8 +180,12 @@ func openDir(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.close())
 	}
+	d := &Dir{Path: path, Store: s, dataKey: dataKey, space: space}
+	if err := d.readDevice(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	space.layBallast()
-	return &Dir{Path: path, Device: device, Store: s, space: space}, nil
+	return d, nil
 }
 
 // Disk is the free space in bytes and whether writes are refused for want of it.

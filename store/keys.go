@@ -17,6 +17,7 @@ const (
 	keyEntry    = 'e' // branch, sequence -> entry id, entry
 	keySeal     = 's' // branch, sequence -> seal
 	keyNote     = 'n' // hash -> note
+	keyPeer     = 'p' // device id -> what the node remembers of it
 	keyHeld     = 'q' // branch, sequence -> reason: held, not merged
 
 	// What follows is the merged view, derived from the entries.

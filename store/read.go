@@ -192,9 +192,9 @@ func (s *Store) Unsealed(log crdt.LogID) (head crdt.Head, entries, size int, err
 		from++
 	}
 	err = v.scan(branchKey(keyEntry, n), entryKey(keyEntry, n, from), true, func(_, value []byte) (bool, error) {
-		_, raw, err := unpackEntry(value)
+		e, err := unpackEntry(value)
 		entries++
-		size += len(raw)
+		size += len(e.raw)
 		return true, err
 	})
 	return head, entries, size, err

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/klauspost/compress/s2" // block compression at a GB/s; Badger itself uses the package
@@ -9,58 +9,77 @@ import (
 	"musafir/crdt"
 )
 
-// An entry is stored as its id, one byte for its form, and its encoding in that
-// form. It is compressed here and once, and not by Badger, which would do it again
+// An entry is stored as its id, one byte for its form, its number in the order of
+// arrival here (a causal order), and its encoding in that form. It is compressed here and once, and not by Badger, which would do it again
 // in each compaction and keep buffers for it that grow beyond a tablet's memory
 // (measured: twice the speed under a limit of 128 MiB).
 const (
 	formPlain = 0
 	formS2    = 1
 
-	compressFrom = 256 // bytes; below it nothing is gained
-	storedHeader = crdt.HashSize + 1
+	compressFrom = 256                                       // bytes; below it nothing is gained
+	storedHeader = crdt.HashSize + 1 + binary.MaxVarintLen64 // at most
 )
 
+// A storedEntry is a stored entry, unpacked. raw may be part of what was stored.
+type storedEntry struct {
+	id      crdt.EntryID
+	arrival uint64
+	raw     []byte
+}
+
 // packEntry is the stored form of an entry.
-func packEntry(id crdt.EntryID, raw []byte) []byte {
+func packEntry(id crdt.EntryID, arrival uint64, raw []byte) []byte {
+	form, body := byte(formPlain), raw
 	if len(raw) >= compressFrom {
-		b := make([]byte, storedHeader+s2.MaxEncodedLen(len(raw)))
-		packed := s2.Encode(b[storedHeader:], raw)
+		packed := s2.Encode(nil, raw)
 		if len(packed) < len(raw)-len(raw)/8 {
-			copy(b, id[:])
-			b[crdt.HashSize] = formS2
-			return bytes.Clone(b[:storedHeader+len(packed)]) // what is cached counts by its length
+			form, body = formS2, packed
 		}
 	}
-	b := make([]byte, 0, storedHeader+len(raw))
-	return append(append(append(b, id[:]...), formPlain), raw...)
+	b := make([]byte, 0, storedHeader+len(body))
+	b = binary.AppendUvarint(append(append(b, id[:]...), form), arrival)
+	return append(b, body...)
 }
 
 // storedID is the id of a stored entry.
 func storedID(stored []byte) (crdt.EntryID, error) {
-	if len(stored) < storedHeader {
+	if len(stored) <= crdt.HashSize {
 		return crdt.EntryID{}, errKey
 	}
 	return crdt.EntryID(stored[:crdt.HashSize]), nil
 }
 
-// unpackEntry reads a stored entry; raw may be part of it.
-func unpackEntry(stored []byte) (id crdt.EntryID, raw []byte, err error) {
-	if id, err = storedID(stored); err != nil {
-		return id, nil, err
+// unpackEntry reads a stored entry.
+func unpackEntry(stored []byte) (e storedEntry, err error) {
+	if e.id, err = storedID(stored); err != nil {
+		return e, err
 	}
-	form, body := stored[crdt.HashSize], stored[storedHeader:]
+	form, rest := stored[crdt.HashSize], stored[crdt.HashSize+1:]
+	arrival, n := binary.Uvarint(rest)
+	if n <= 0 {
+		return e, fmt.Errorf("stored entry %s: %w", e.id, errKey)
+	}
+	e.arrival, e.raw = arrival, rest[n:]
 	switch form {
 	case formPlain:
-		return id, body, nil
+		return e, nil
 	case formS2:
-		if n, err := s2.DecodedLen(body); err != nil || n > crdt.MaxEntryBytes {
-			return id, nil, fmt.Errorf("stored entry %s: %w", id, errKey)
+		if e.raw, err = decompress(rest[n:]); err != nil {
+			return e, fmt.Errorf("stored entry %s: %w", e.id, err)
 		}
-		if raw, err = s2.Decode(nil, body); err != nil {
-			return id, nil, fmt.Errorf("stored entry %s: %w", id, err)
-		}
-		return id, raw, nil
+		return e, nil
 	}
-	return id, nil, fmt.Errorf("stored entry %s has the unknown form %d: %w", id, form, errKey)
+	return e, fmt.Errorf("stored entry %s has the unknown form %d: %w", e.id, form, errKey)
+}
+
+func decompress(packed []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(packed)
+	if err != nil {
+		return nil, err
+	}
+	if n > crdt.MaxEntryBytes {
+		return nil, errKey
+	}
+	return s2.Decode(nil, packed)
 }

@@ -130,12 +130,13 @@ func (c *checker) chain(n uint32) error {
 
 // entry checks one entry and returns its id.
 func (c *checker) entry(at crdt.Place, value []byte) crdt.EntryID {
-	id, raw, err := unpackEntry(value)
+	stored, err := unpackEntry(value)
+	id := stored.id
 	if err != nil {
 		c.problem("log %s: entry %d cannot be read: %v", at.Log, at.Seq, err)
 		return id
 	}
-	e, err := crdt.ParseEntry(raw)
+	e, err := crdt.ParseEntry(stored.raw)
 	if err != nil {
 		c.problem("log %s: entry %d is damaged: %v", at.Log, at.Seq, err)
 		return id

@@ -13,6 +13,7 @@ import (
 	"musafir/crdt"
 	"musafir/node"
 	"musafir/node/api"
+	"musafir/node/replica"
 	"musafir/store"
 )
 
@@ -47,15 +48,14 @@ func newDevice(dir *store.Dir, log *slog.Logger) (*device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the camp's first entry: %w", err)
 	}
-	author, last, err := dir.Author(id.Log)
+	writer, err := replica.LoadWriter(id.Camp, dir.Device, dir)
 	if err != nil {
-		return nil, fmt.Errorf("read this device's log: %w", err)
+		return nil, err
 	}
 	d := &device{Dir: dir, campName: first.Founding.Camp, name: first.Founding.Device, names: map[crdt.LogID]crdt.DeviceID{}}
 	d.Node = node.New(node.Config{
-		Begin: func() node.Batch { return dir.Begin() },
-		Sweep: dir.Sweep,
-		Camp:  id.Camp, Device: dir.Device, Author: author, Graph: dir.Graph(), Last: last, Log: log,
+		Begin: func() replica.Batch { return dir.Begin() },
+		Logs:  dir, Sweep: dir.Sweep, Writer: writer, Log: log,
 	})
 	return d, nil
 }
@@ -145,7 +145,7 @@ func (d *device) Disk() (free, used uint64, full bool) {
 // Note is what an earlier request with that key left.
 func (d *device) Note(key [crdt.HashSize]byte) ([]byte, bool, error) {
 	stored, ok, err := d.Dir.Note(key)
-	return node.Repeated(stored).Repeated, ok, err
+	return replica.Repeated(stored).Repeated, ok, err
 }
 
 // Verify checks everything on disk.

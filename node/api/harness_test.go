@@ -27,6 +27,7 @@ import (
 	"musafir/crdt"
 	"musafir/node"
 	"musafir/node/api"
+	"musafir/node/replica"
 	"musafir/store"
 )
 
@@ -44,7 +45,7 @@ type device struct {
 // Note is what an earlier request with that key left.
 func (d *device) Note(key [crdt.HashSize]byte) ([]byte, bool, error) {
 	stored, ok, err := d.Store.Note(key)
-	return node.Repeated(stored).Repeated, ok, err
+	return replica.Repeated(stored).Repeated, ok, err
 }
 
 func newDevice(t testing.TB) *device {
@@ -66,13 +67,12 @@ func newDevice(t testing.TB) *device {
 	if err := batch.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	author, last, err := s.Author(founded.Log)
+	writer, err := replica.LoadWriter(founded.Camp, key, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := node.New(node.Config{
-		Begin: func() node.Batch { return s.Begin() }, Camp: founded.Camp, Device: key,
-		Author: author, Graph: s.Graph(), Last: last, Log: slog.New(slog.DiscardHandler),
+		Begin: func() replica.Batch { return s.Begin() }, Logs: s, Writer: writer, Log: slog.New(slog.DiscardHandler),
 	})
 	return &device{Store: s, Node: n, key: key, founded: founded}
 }

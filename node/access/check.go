@@ -1,0 +1,122 @@
+package access
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A Refusal says why an entry may not stand where it does. No device takes it.
+type Refusal struct {
+	Why   string
+	Entry crdt.EntryID
+	Log   crdt.LogID
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("refuse entry %s of log %s: %s", r.Entry.Short(), r.Log, r.Why)
+}
+
+// Check says whether an entry may stand at its place: nil, or a [*Refusal]. All
+// that the entry names must have been added.
+func (c *Camp) Check(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
+	why := c.check(at, id, e)
+	if why == "" {
+		return nil
+	}
+	r := &Refusal{Why: why, Entry: id, Log: at.Log}
+	if at.Seq == 0 {
+		r.Log = crdt.LogID(id)
+	}
+	return r
+}
+
+// check gives the reason to refuse an entry, or nothing.
+func (c *Camp) check(at crdt.Place, id crdt.EntryID, e *crdt.Entry) string {
+	if b := e.Birth(); b != nil {
+		if at.Seq != 0 || at.Prev != (crdt.EntryID{}) {
+			return "a birth stands in the middle of a log"
+		}
+		return c.checkBirth(id, b, e.Deps)
+	}
+	l := c.logs[at.Log]
+	switch {
+	case at.Seq == 0:
+		return "a log begins with something that is no birth"
+	case l == nil:
+		return "the birth of its log is not held"
+	case l.Newer:
+		return ""
+	case l.Kind == crdt.ControlLog:
+		return refuseKind(e, crdt.KindRecord, "a control log holds acts of membership and no records")
+	}
+	return refuseKind(e, crdt.KindAdmission, "a record log holds records and admits nobody")
+}
+
+func refuseKind(e *crdt.Entry, kind uint64, why string) string {
+	for i := range e.Changes {
+		if e.Changes[i].Kind == kind {
+			return why
+		}
+	}
+	return ""
+}
+
+func (c *Camp) checkBirth(id crdt.EntryID, b *crdt.Birth, deps []crdt.Dep) string {
+	if b.Founding != nil && crdt.CampID(id) == c.id {
+		return ""
+	}
+	if b.Camp != c.id {
+		return "it belongs to another camp"
+	}
+	a := c.admissions[b.Admission]
+	switch {
+	case a == nil:
+		return "the admission that it names is not held, or is none"
+	case !slices.Contains(deps, a.dep()):
+		return "it does not depend on the admission that it names"
+	case a.newer:
+		return ""
+	}
+	if why := c.checkKey(b, a, deps); why != "" {
+		return why
+	}
+	return checkRole(b.Kind, a.role)
+}
+
+// checkKey sees to it that the key is the admitted one, or that a log of the same
+// admission vouches for it.
+func (c *Camp) checkKey(b *crdt.Birth, a *admission, deps []crdt.Dep) string {
+	if b.Proof == nil {
+		if !bytes.Equal(b.Device, a.key) {
+			return "its key is not the one that was admitted"
+		}
+		return ""
+	}
+	from := c.logs[b.Continues]
+	dep := func(d crdt.Dep) bool { return d.Log == b.Continues }
+	switch {
+	case from == nil || !slices.ContainsFunc(deps, dep):
+		return "it does not depend on the log that it continues"
+	case from.Admission != a.id:
+		return "it continues a log of another admission"
+	case b.VerifyContinuation(from.Device) != nil:
+		return "the log that it continues did not vouch for it"
+	}
+	return ""
+}
+
+// checkRole says which logs a role may begin.
+func checkRole(kind crdt.LogKind, role crdt.Role) string {
+	switch {
+	case !kind.Known() || role == crdt.RoleCoordinator:
+		return ""
+	case kind == crdt.ControlLog:
+		return "its device is no coordinator and has no say in who takes part"
+	case role == crdt.RoleReader:
+		return "its device may read and not write"
+	}
+	return ""
+}

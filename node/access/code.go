@@ -1,0 +1,104 @@
+package access
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"musafir/crdt"
+)
+
+// A Code invites a device: 16 letters and digits, shown as XXXX-XXXX-XXXX-XXXX. The
+// first four name the invitation and are no secret; the others are 60 secret bits.
+// Whatever logs or shows it gives the invitation away.
+type Code string
+
+const (
+	codeDigits = 16
+	codeGroup  = 4
+
+	// Crockford's: no letter looks like a digit or like another letter, and none
+	// is U.
+	codeAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+)
+
+var codeEncoding = base32.NewEncoding(codeAlphabet).WithPadding(base32.NoPadding)
+
+// NewCode makes a code of random bytes.
+func NewCode(random [10]byte) Code { return grouped(codeEncoding.EncodeToString(random[:])) }
+
+func grouped(digits string) Code {
+	var groups []string
+	for ; len(digits) > 0; digits = digits[codeGroup:] {
+		groups = append(groups, digits[:codeGroup])
+	}
+	return Code(strings.Join(groups, "-"))
+}
+
+// ParseCode reads a code as people write it: in lower case, with spaces and dashes
+// anywhere or nowhere, with O for 0 and I or L for 1.
+func ParseCode(s string) (Code, error) {
+	digits := make([]byte, 0, codeDigits)
+	count := 0
+	for _, r := range s {
+		if isFiller(r) {
+			continue
+		}
+		d, ok := codeDigit(r)
+		if !ok {
+			return "", fmt.Errorf("%q is in no code: it has the digits 0 to 9 and the letters A to Z without I, L, O and U", r)
+		}
+		if count++; count <= codeDigits {
+			digits = append(digits, d)
+		}
+	}
+	if count != codeDigits {
+		return "", fmt.Errorf("a code has %d letters and digits, this has %d", codeDigits, count)
+	}
+	return grouped(string(digits)), nil
+}
+
+// isFiller tells whether r only sets digits apart, or shows nothing, like the marks
+// of direction that come along where text is copied.
+func isFiller(r rune) bool {
+	return unicode.IsSpace(r) || r == '\u2212' || unicode.In(r, unicode.Pd, unicode.Cf)
+}
+
+func codeDigit(r rune) (byte, bool) {
+	switch r = unicode.ToUpper(r); r {
+	case 'O':
+		return '0', true
+	case 'I', 'L':
+		return '1', true
+	}
+	if i := strings.IndexRune(codeAlphabet, r); i >= 0 {
+		return codeAlphabet[i], true
+	}
+	return 0, false
+}
+
+// Name is the part of the code that names the invitation.
+func (c Code) Name() string { return string(c[:min(codeGroup, len(c))]) }
+
+const joinInfo = "musafir join 1"
+
+// MAC shows that its maker knows the code: it is bound to what it is for, to the
+// keys of the connection, and to more.
+func (c Code) MAC(what string, joiner, coordinator crdt.DeviceID, more ...[]byte) [sha256.Size]byte {
+	h := hmac.New(sha256.New, derive([]byte(strings.ReplaceAll(string(c), "-", "")), joinInfo))
+	parts := [][]byte{[]byte(joinInfo + " " + what), []byte(joiner), []byte(coordinator)}
+	for _, p := range append(parts, more...) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
+		h.Write(p)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// Request is the MAC by which a device asks to be admitted under a name.
+func (c Code) Request(joiner, coordinator crdt.DeviceID, deviceName string) [sha256.Size]byte {
+	return c.MAC("request", joiner, coordinator, []byte(deviceName))
+}

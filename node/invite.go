@@ -1,0 +1,128 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"musafir/crdt"
+	"musafir/node/access"
+	"musafir/node/replica"
+	"musafir/node/wire"
+)
+
+const (
+	joinTimeout = 20 * time.Second
+	joinBytes   = 64 << 20 // of control logs, the most that a joiner takes
+)
+
+// Invite opens an invitation for one device.
+func (n *Node) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (code access.Code, err error) {
+	var random [10]byte
+	rand.Read(random[:]) // never fails
+	code = access.NewCode(random)
+	callErr := n.call(ctx, func() {
+		self, ok := n.writer.Members.Member(n.writer.ID())
+		if !ok || self.Role != crdt.RoleCoordinator {
+			err = errors.New("only a coordinator invites devices")
+			return
+		}
+		now := n.monotonic()
+		err = n.invites.Open(code, role, now, now+valid.Milliseconds())
+	})
+	return code, errors.Join(callErr, err)
+}
+
+func (n *Node) monotonic() int64 { return time.Since(n.started).Milliseconds() }
+
+// admit serves a join stream: who knows an open invitation's code is admitted.
+func (n *Node) admit(ctx context.Context, stream Stream) {
+	defer stream.Close()
+	stream.SetDeadline(time.Now().Add(joinTimeout))
+	frame, err := wire.ReadWithin(bufio.NewReader(stream), wire.MaxSmallFrameBytes)
+	knock, ok := frame.(*wire.Knock)
+	if err != nil || !ok {
+		stream.Reset()
+		return
+	}
+	w := &frameWriter{stream: stream}
+	if err := n.welcome(ctx, stream.Peer(), knock, w); err != nil {
+		n.cfg.Log.Info("an attempt to join failed", "invitation", knock.Invitation, "error", err)
+		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: refusalText(err)})
+	}
+	w.flush()
+}
+
+// refusalText helps the person and not somebody who guesses.
+func refusalText(err error) string {
+	for _, known := range []error{access.ErrExpired, access.ErrNoInvitation, access.ErrWrongCode} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return "the device could not be admitted"
+}
+
+func (n *Node) welcome(ctx context.Context, joiner crdt.DeviceID, knock *wire.Knock, w *frameWriter) error {
+	key, err := joiner.PublicKey()
+	if err != nil {
+		return err
+	}
+	var self crdt.DeviceID
+	var invitation access.Invitation
+	callErr := n.call(ctx, func() {
+		self = n.writer.ID()
+		invitation, err = n.invites.Try(knock.Invitation, knock.MAC, joiner, self, knock.Name, n.monotonic())
+	})
+	if err := errors.Join(callErr, err); err != nil {
+		return err
+	}
+	receipt, err := n.Admit(ctx, crdt.Admission{Device: key, Role: invitation.Role, Name: knock.Name})
+	if err != nil {
+		return err
+	}
+	camp := n.cfg.Writer.Camp
+	mac := invitation.Code.MAC("welcome", joiner, self, camp[:], receipt.Entry[:])
+	if err := w.frame(&wire.Welcome{MAC: mac, Camp: camp, Admission: receipt.Entry, More: true}); err != nil {
+		return err
+	}
+	return n.sendControlLogs(ctx, w)
+}
+
+// Admit writes an admission.
+func (n *Node) Admit(ctx context.Context, a crdt.Admission) (crdt.Receipt, error) {
+	random := incarnation()
+	wait, err := n.submit(ctx, &request{done: make(chan struct{}), act: func(g *replica.Group) (crdt.Receipt, error) {
+		id, err := g.Admit(a, random, time.Now().UnixMilli())
+		return crdt.Receipt{Entry: id}, err
+	}})
+	if err != nil {
+		return crdt.Receipt{}, err
+	}
+	return wait()
+}
+
+// sendControlLogs sends all control logs, which rest on nothing else.
+func (n *Node) sendControlLogs(ctx context.Context, w *frameWriter) error {
+	var members *access.Camp
+	if err := n.call(ctx, func() { members = n.writer.Members }); err != nil {
+		return err
+	}
+	var ranges []crdt.Range
+	for i, b := range n.cfg.Logs.Branches() {
+		if l, ok := members.Log(b.Log); ok && l.Kind == crdt.ControlLog {
+			ranges = append(ranges, crdt.Range{Branch: uint32(i), From: b.From, To: b.Head.Seq})
+		}
+	}
+	sent, err := replica.Cut(n.cfg.Logs, ranges, joinBytes, func(b *wire.Batch) error { return w.frame(b) })
+	if err == nil && sent.More {
+		err = fmt.Errorf("the control logs take more than %d bytes", joinBytes)
+	}
+	if err != nil {
+		return err
+	}
+	return w.frame(&wire.Bye{Code: wire.ByeDone})
+}

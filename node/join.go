@@ -1,0 +1,148 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"time"
+
+	"musafir/crdt"
+	"musafir/node/access"
+	"musafir/node/replica"
+	"musafir/node/wire"
+)
+
+// Errors of joining.
+var (
+	ErrRefused  = errors.New("refused")
+	errImpostor = errors.New("the device that answered does not know the code: it may be an impostor, or belong to another camp")
+)
+
+// A Welcome is what a joining device gets: the camp, and the control logs in which
+// it is admitted.
+type Welcome struct {
+	Camp    crdt.CampID
+	Members *access.Camp
+	Batches []*replica.Received
+}
+
+// Join asks the device at the other end of a stream to admit this one.
+func Join(ctx context.Context, stream Stream, device ed25519.PrivateKey, code access.Code, name string) (*Welcome, error) {
+	defer stream.Reset()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(joinTimeout)
+	}
+	stream.SetDeadline(deadline)
+	self := crdt.DeviceIDOf(device.Public().(ed25519.PublicKey))
+	w := &frameWriter{stream: stream}
+	err := w.frame(&wire.Knock{Invitation: code.Name(), MAC: code.Request(self, stream.Peer(), name), Name: name})
+	if err == nil {
+		err = w.flush()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask to join: %w", err)
+	}
+	r := bufio.NewReader(stream)
+	first, err := wire.Read(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask to join: %w", err)
+	}
+	welcome, ok := first.(*wire.Welcome)
+	if !ok {
+		return nil, unwelcome(first)
+	}
+	want := code.MAC("welcome", self, stream.Peer(), welcome.Camp[:], welcome.Admission[:])
+	if !hmac.Equal(want[:], welcome.MAC[:]) {
+		return nil, errImpostor
+	}
+	return takeControlLogs(r, welcome, self)
+}
+
+func unwelcome(f wire.Frame) error {
+	if bye, ok := f.(*wire.Bye); ok {
+		return fmt.Errorf("%w: %s", ErrRefused, bye.Text)
+	}
+	return fmt.Errorf("ask to join: the other device answered with a %v frame", f.Kind())
+}
+
+// takeControlLogs reads the control logs and makes sure that they admit this
+// device.
+func takeControlLogs(r *bufio.Reader, welcome *wire.Welcome, self crdt.DeviceID) (*Welcome, error) {
+	got := &Welcome{Camp: welcome.Camp, Members: access.New(welcome.Camp)}
+	v := replica.NewVerifier(welcome.Camp, noLogs{})
+	size := 0
+	for {
+		f, err := wire.Read(r)
+		if err != nil {
+			return nil, fmt.Errorf("read the control logs: %w", err)
+		}
+		b, ok := f.(*wire.Batch)
+		if !ok {
+			break
+		}
+		if size += entryBytes(b); size > joinBytes {
+			return nil, fmt.Errorf("the control logs take more than %d bytes", joinBytes)
+		}
+		batch, err := v.Add(b)
+		if err != nil {
+			return nil, fmt.Errorf("check the control logs: %w", err)
+		}
+		if batch == nil {
+			continue
+		}
+		if err := got.take(batch); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := got.Members.Member(self); !ok {
+		return nil, errors.New("the control logs do not admit this device")
+	}
+	return got, nil
+}
+
+func (w *Welcome) take(batch *replica.Received) error {
+	for _, a := range batch.Items {
+		if err := w.Members.Check(a.At, a.ID, a.Entry); err != nil {
+			return fmt.Errorf("check the control logs: %w", err)
+		}
+		w.Members.Add(a.At, a.ID, a.Entry)
+	}
+	w.Batches = append(w.Batches, batch)
+	return nil
+}
+
+// Settle writes the first entries of a device that joined, into the batch of an
+// empty store: the control logs, and the birth of its own record log. It returns
+// the log, which is zero for a reader.
+func (w *Welcome) Settle(b replica.Batch, device ed25519.PrivateKey) (crdt.LogID, error) {
+	now := time.Now().UnixMilli()
+	writer := &replica.Writer{Camp: w.Camp, Device: device, Members: access.New(w.Camp), Graph: crdt.Graph{}, Acts: crdt.Graph{}}
+	g := replica.NewGroup(b, writer)
+	for _, batch := range w.Batches {
+		if err := g.Ingest(batch, now); err != nil {
+			return crdt.LogID{}, fmt.Errorf("store the control logs: %w", err)
+		}
+	}
+	if err := g.BeginRecords(incarnation(), now); err != nil {
+		return crdt.LogID{}, fmt.Errorf("begin this device's log: %w", err)
+	}
+	next, err := g.Commit()
+	if err != nil {
+		return crdt.LogID{}, err
+	}
+	return next.Records.Log, nil
+}
+
+// noLogs is a store in which nothing is held.
+type noLogs struct{}
+
+func (noLogs) Branches() []crdt.Branch                      { return nil }
+func (noLogs) EntryID(uint32, uint64) (crdt.EntryID, error) { return crdt.EntryID{}, replica.ErrGap }
+func (noLogs) Birth(crdt.LogID) (*crdt.Birth, error)        { return nil, replica.ErrGap }
+func (noLogs) Stream([]crdt.Range, func(*crdt.Item) (bool, error)) error {
+	return replica.ErrGap
+}

@@ -1,0 +1,264 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"musafir/node/replica"
+	"musafir/node/wire"
+)
+
+const (
+	eventsMax    = 256
+	outMax       = 4096             // frames that wait for a peer; a slower one is dropped
+	writeTimeout = 30 * time.Second // for one frame
+	readBuffer   = 64 << 10
+)
+
+// A link is the stream of one session, with a goroutine that reads and one that
+// writes.
+type link struct {
+	id     replica.Session
+	stream Stream
+	out    chan any // Send, Stream and End effects
+	ended  chan struct{}
+	once   sync.Once
+}
+
+// serve runs a session on a stream until it ends.
+func (n *Node) serve(ctx context.Context, stream Stream) {
+	l := &link{stream: stream, out: make(chan any, outMax), ended: make(chan struct{})}
+	err := n.call(ctx, func() {
+		n.sessions++
+		l.id = n.sessions
+		n.links[l.id] = l
+		n.step(replica.Opened{Session: l.id, Peer: stream.Peer(), Inbound: stream.Inbound(), Remote: stream.Remote()})
+	})
+	if err != nil {
+		stream.Reset()
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { n.write(l) })
+	err = n.read(l)
+	l.close()
+	n.post(replica.Closed{Session: l.id, Err: err})
+	wg.Wait()
+}
+
+// close ends the link at once.
+func (l *link) close() {
+	l.once.Do(func() { close(l.ended); l.stream.Reset() })
+}
+
+// post gives an event to the loop; false if the node stops.
+func (n *Node) post(e any) bool {
+	select {
+	case n.events <- e:
+		return true
+	case <-n.stopped:
+		return false
+	}
+}
+
+// read takes frames until the stream ends. What comes in batches is verified here,
+// beside the loop.
+func (n *Node) read(l *link) error {
+	r := bufio.NewReaderSize(l.stream, readBuffer)
+	v := replica.NewVerifier(n.cfg.Writer.Camp, n.cfg.Logs)
+	gap := 0
+	for {
+		f, err := wire.Read(r)
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) {
+				n.post(replica.BadInput{Session: l.id, Err: err})
+				<-l.ended
+			}
+			return ended(err)
+		}
+		var event any = replica.Framed{Session: l.id, Frame: f}
+		if b, ok := f.(*wire.Batch); ok {
+			if event, gap = arrival(v, l.id, b, gap); event == nil {
+				continue
+			}
+		}
+		if !n.post(event) {
+			return ErrStopped
+		}
+	}
+}
+
+// arrival takes a frame of a batch. gap counts the bytes of a batch that goes on
+// from what is not held: the rest of it is skipped.
+func arrival(v *replica.Verifier, id replica.Session, b *wire.Batch, gap int) (event any, _ int) {
+	size := entryBytes(b)
+	if gap > 0 {
+		if !b.End {
+			return nil, gap + size
+		}
+		return replica.Arrival{Session: id, Gap: true, Bytes: gap + size}, 0
+	}
+	got, err := v.Add(b)
+	switch {
+	case errors.Is(err, replica.ErrGap):
+		v.Reset()
+		if !b.End {
+			return nil, size
+		}
+		return replica.Arrival{Session: id, Gap: true, Bytes: size}, 0
+	case err != nil:
+		return replica.BadInput{Session: id, Err: err}, 0
+	case got == nil:
+		return nil, 0
+	}
+	return replica.Arrival{Session: id, Batch: got}, 0
+}
+
+func entryBytes(b *wire.Batch) (size int) {
+	for i := range b.Runs {
+		for _, e := range b.Runs[i].Entries {
+			size += len(e)
+		}
+	}
+	return size
+}
+
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// write sends what the replica asks for, in its order.
+func (n *Node) write(l *link) {
+	w := &frameWriter{stream: l.stream}
+	for {
+		var effect any
+		select {
+		case effect = <-l.out:
+		case <-l.ended:
+			return
+		}
+		err := n.perform(l, w, effect)
+		if err == nil && len(l.out) == 0 {
+			err = w.flush()
+		}
+		if _, end := effect.(replica.End); end || err != nil {
+			if end && err == nil {
+				l.stream.Close()
+			}
+			l.close()
+			return
+		}
+	}
+}
+
+func (n *Node) perform(l *link, w *frameWriter, effect any) error {
+	switch e := effect.(type) {
+	case replica.Send:
+		return w.frame(e.Frame)
+	case replica.End:
+		if e.Bye.Code == 0 {
+			return nil
+		}
+		if err := w.frame(&e.Bye); err != nil {
+			return err
+		}
+		return w.flush()
+	case replica.Stream:
+		sent, err := replica.Cut(n.cfg.Logs, e.Ranges, e.Budget, func(b *wire.Batch) error { return w.frame(b) })
+		if err != nil {
+			return err
+		}
+		n.post(replica.Streamed{Session: l.id, Epoch: e.Epoch, Sent: sent})
+	}
+	return nil
+}
+
+// A frameWriter encodes frames and writes several at once.
+type frameWriter struct {
+	stream Stream
+	buf    []byte
+}
+
+const flushBytes = 64 << 10
+
+func (w *frameWriter) frame(f wire.Frame) (err error) {
+	if w.buf, err = wire.Append(w.buf, f); err != nil {
+		return err
+	}
+	if len(w.buf) >= flushBytes {
+		return w.flush()
+	}
+	return nil
+}
+
+func (w *frameWriter) flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	w.stream.SetDeadline(time.Now().Add(writeTimeout))
+	_, err := w.stream.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// step gives an event to the replica and does what it asks for.
+func (n *Node) step(what any) {
+	e := replica.Event{Now: time.Since(n.started).Milliseconds(), Wall: time.Now().UnixMilli(), What: what}
+	if err := n.replica.Step(e); err != nil {
+		n.cfg.Log.Error("sync", "error", err)
+	}
+	for _, effect := range n.replica.Take() {
+		n.effect(effect)
+	}
+	if c, ok := what.(replica.Closed); ok {
+		delete(n.links, c.Session)
+	}
+}
+
+func (n *Node) effect(effect any) {
+	switch e := effect.(type) {
+	case replica.Send:
+		n.queueTo(e.Session, e)
+	case replica.Stream:
+		n.queueTo(e.Session, e)
+	case replica.End:
+		n.queueTo(e.Session, e)
+	case replica.Ingest:
+		n.ingest = append(n.ingest, newIngestion(e))
+	case replica.Remember:
+		n.keep[e.Peer] = e.State
+	case replica.Renew:
+		n.renew()
+	}
+}
+
+func (n *Node) queueTo(id replica.Session, effect any) {
+	l := n.links[id]
+	if l == nil {
+		return
+	}
+	select {
+	case l.out <- effect:
+	default:
+		l.close() // it does not read what it is sent
+	}
+}
+
+// endSessions says goodbye to all.
+func (n *Node) endSessions() {
+	for id, l := range n.links {
+		n.queueTo(id, replica.End{Session: id, Bye: wire.Bye{Code: wire.ByeStopping, Text: "the device stops"}})
+		select {
+		case <-l.ended:
+		case <-time.After(time.Second):
+			l.close()
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package node
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"musafir/crdt"
+)
+
+// Protocols that a device speaks on streams to others.
+const (
+	SyncProtocol = "/musafir/sync/1"
+	JoinProtocol = "/musafir/join/1"
+)
+
+// A Network carries streams between devices, each proven by its key.
+type Network interface {
+	Addrs() []string // where others reach this device
+	Handle(protocol string, serve func(Stream))
+	Open(ctx context.Context, to crdt.DeviceID, addrs []string, protocol string) (Stream, error)
+	Resolve(addr string) (id crdt.DeviceID, addrs []string, err error) // an address as people write it; id is "" if it names none
+	Whois(ctx context.Context, addr string) (crdt.DeviceID, error)     // who answers there
+	Close() error
+}
+
+// A Stream is a connection to one device for one purpose.
+type Stream interface {
+	io.ReadWriteCloser
+	Reset() error
+	SetDeadline(time.Time) error
+	Peer() crdt.DeviceID
+	Remote() string
+	Inbound() bool
+}

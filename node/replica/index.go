@@ -1,0 +1,108 @@
+package replica
+
+import (
+	"crypto/sha256"
+
+	"musafir/crdt"
+	"musafir/node/wire"
+)
+
+// An index knows the branches that are held, by the names that frames use.
+type index struct {
+	logs     Logs
+	branches []crdt.Branch
+	byLog    map[crdt.ShortID][]uint32
+	digest   [crdt.HashSize]byte
+}
+
+func newIndex(logs Logs, branches []crdt.Branch) *index {
+	x := &index{logs: logs, byLog: map[crdt.ShortID][]uint32{}}
+	x.update(branches)
+	return x
+}
+
+// update takes over the branches after a commit and lists those that moved.
+func (x *index) update(branches []crdt.Branch) (moved []uint32) {
+	for n, b := range branches {
+		if n >= len(x.branches) {
+			x.byLog[prefix(b.Log)] = append(x.byLog[prefix(b.Log)], uint32(n))
+		} else if x.branches[n].Head == b.Head {
+			continue
+		}
+		moved = append(moved, uint32(n))
+	}
+	x.branches = branches
+	x.digest = [crdt.HashSize]byte{}
+	return moved
+}
+
+// find looks for the entry that a head names; false if it is not held.
+func (x *index) find(h wire.Head) (branch uint32, ok bool, err error) {
+	for _, n := range x.byLog[h.Log] {
+		b := &x.branches[n]
+		if h.Seq < b.From || h.Seq > b.Head.Seq {
+			continue
+		}
+		id, err := x.id(n, h.Seq)
+		if err != nil {
+			return 0, false, err
+		}
+		if string(id[:len(h.Hash)]) == string(h.Hash) {
+			return n, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+func (x *index) id(n uint32, seq uint64) (crdt.EntryID, error) {
+	if b := &x.branches[n]; seq == b.Head.Seq {
+		return b.Head.ID, nil
+	}
+	return x.logs.EntryID(n, seq)
+}
+
+// head names the last entry of a branch.
+func (x *index) head(n uint32) wire.Head { return headOf(x.branches[n].Log, x.branches[n].Head) }
+
+func headOf(log crdt.LogID, h crdt.Head) wire.Head {
+	return wire.Head{Log: prefix(log), Seq: h.Seq, Hash: append([]byte(nil), h.ID[:8]...)}
+}
+
+// Digest is a hash of the sorted frontier.
+func (x *index) Digest() [crdt.HashSize]byte {
+	if x.digest == ([sha256.Size]byte{}) {
+		f := make(crdt.Frontier, len(x.branches))
+		for _, b := range x.branches {
+			f[b.Log] = append(f[b.Log], b.Head)
+		}
+		x.digest = f.Digest()
+	}
+	return x.digest
+}
+
+// prefix is how frames name a log.
+func prefix(log crdt.LogID) crdt.ShortID { return crdt.EntryID(log).Short() }
+
+// A holding is what a device holds: per branch the first sequence that it does
+// not.
+type holding map[uint32]uint64
+
+// add takes note that it holds an entry, and so all before it.
+func (h holding) add(x *index, branch uint32, seq uint64) {
+	for h[branch] <= seq {
+		h[branch] = seq + 1
+		b := &x.branches[branch]
+		if b.From == 0 {
+			return
+		}
+		branch, seq = b.Parent, b.From-1
+	}
+}
+
+// covers tells whether an entry is in it.
+func (h holding) covers(branch uint32, seq uint64) bool { return h[branch] > seq }
+
+// next is the first sequence of a branch that is not in it.
+func (h holding) next(x *index, branch uint32) uint64 {
+	return max(h[branch], x.branches[branch].From)
+}

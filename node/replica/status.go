@@ -1,0 +1,108 @@
+package replica
+
+import (
+	"maps"
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A PeerStatus says how this device stands with another one.
+type PeerStatus struct {
+	ID        crdt.DeviceID
+	Connected bool
+	Inbound   bool
+	Remote    string
+	LastHeard int64  // milliseconds since 1970 by our clock; 0: never
+	AheadMs   int64  // its clock minus ours
+	Program   string // and version
+	Unmerged  uint64 // entries it holds and does not merge
+	Lacks     uint64 // entries that we hold and it does not, as far as known
+	Offers    int    // heads that it holds and we do not
+	Synced    bool   // both hold the same
+	Refused   string // why it was dropped last
+}
+
+// Status lists the other devices of the camp, by id, and whoever else has a
+// session. A device that changed its key stands under the newest one.
+func (r *Replica) Status() []PeerStatus {
+	list := map[crdt.DeviceID]PeerStatus{}
+	for _, m := range r.writer.Members.Members() {
+		id := crdt.DeviceIDOf(m.Keys[len(m.Keys)-1])
+		list[id] = r.standing(id, nil)
+	}
+	delete(list, r.writer.ID())
+	for _, s := range r.ordered() {
+		if s.trusted {
+			list[s.peer] = r.standing(s.peer, s)
+		}
+	}
+	var sorted []PeerStatus
+	for _, id := range slices.Sorted(maps.Keys(list)) {
+		sorted = append(sorted, list[id])
+	}
+	return sorted
+}
+
+// standing tells of one device; s is its session, or nil.
+func (r *Replica) standing(id crdt.DeviceID, s *session) PeerStatus {
+	p := r.peers[id]
+	if p == nil {
+		p = &Peer{}
+	}
+	st := PeerStatus{
+		ID: id, Remote: p.remote, LastHeard: p.lastHeard, AheadMs: p.ahead, Program: p.program,
+		Unmerged: p.unmerged, Refused: p.refused, Lacks: r.lacking(p),
+	}
+	if s != nil {
+		st.Connected, st.Inbound, st.Remote = s.phase > waitHello, s.inbound, s.remote
+		st.Offers, st.Synced = len(s.offers), r.synced(s)
+	}
+	return st
+}
+
+// lacking counts the entries that we hold and a peer does not, as far as known.
+func (r *Replica) lacking(p *Peer) (n uint64) {
+	for i := range r.index.branches {
+		b := uint32(i)
+		if next, head := p.holds.next(r.index, b), r.index.branches[i].Head.Seq; next <= head {
+			n += head + 1 - next
+		}
+	}
+	return n
+}
+
+// synced tells whether both sides of a session hold the same.
+func (r *Replica) synced(s *session) bool {
+	return s.phase == live && len(s.offers) == 0 && r.lacking(r.peer(s.peer)) == 0
+}
+
+// Quiet tells whether every live session is synced.
+func (r *Replica) Quiet() bool {
+	for s := range maps.Values(r.sessions) {
+		if s.phase == live && !r.synced(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Copies is how many other devices are known to hold all of these entries
+// durably. A device counts once, whatever keys it has had.
+func (r *Replica) Copies(at []crdt.Ref) int {
+	self, _ := r.writer.Members.Member(r.writer.ID())
+	devices := map[crdt.EntryID]bool{}
+	for id, p := range r.peers {
+		if !p.holdsAll(at) {
+			continue
+		}
+		if m, ok := r.writer.Members.Member(id); ok && m.Admission != self.Admission {
+			devices[m.Admission] = true
+		}
+	}
+	return len(devices)
+}
+
+func (p *Peer) holdsAll(at []crdt.Ref) bool {
+	return !slices.ContainsFunc(at, func(ref crdt.Ref) bool { return !p.holds.covers(ref.Branch, ref.Seq) })
+}

@@ -1,0 +1,7 @@
+package transport
+
+var (
+	Expand              = expand
+	UsableIPs           = usableIPs
+	TimelessCertificate = timelessCertificate
+)

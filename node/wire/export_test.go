@@ -1,0 +1,14 @@
+package wire
+
+// Payload is what a batch frame holds before compression.
+func Payload(f *Batch) []byte { return f.appendPayload(nil, f.appendLogs(nil)) }
+
+// Unzip opens a compressed payload.
+func Unzip(b []byte) ([]byte, error) { return unzip(b) }
+
+// Zip compresses whatever the gain.
+func Zip(payload []byte) []byte {
+	p := takePacker()
+	defer p.putBack()
+	return p.encoder.EncodeAll(payload, nil)
+}
