@@ -38,6 +38,7 @@ func (n *Node) commit(first *request) {
 	writer, err := g.Commit()
 	if err == nil {
 		n.writer = writer
+		n.standing.Store(writer)
 		clear(n.keep)
 	}
 	for _, r := range requests {

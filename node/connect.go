@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"musafir/crdt"
+	"musafir/node/access"
 	"musafir/node/replica"
 )
 
@@ -186,8 +187,11 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 	return list, err
 }
 
-// Copies tells how many other devices hold all of those entries.
-func (n *Node) Copies(ctx context.Context, refs []crdt.Ref) (copies int, err error) {
-	err = n.call(ctx, func() { copies = n.replica.Copies(refs) })
-	return copies, err
+// Copies tells how many other devices are known to hold all of those entries.
+func (n *Node) Copies(at []crdt.Ref) int { return n.holders.Load().Copies(at) }
+
+// Members is who takes part in the camp, and this device's id among them.
+func (n *Node) Members() (members *access.Camp, self crdt.DeviceID) {
+	w := n.standing.Load()
+	return w.Members, w.ID()
 }

@@ -116,25 +116,22 @@ func (w *Welcome) take(batch *replica.Received) error {
 }
 
 // Settle writes the first entries of a device that joined, into the batch of an
-// empty store: the control logs, and the birth of its own record log. It returns
-// the log, which is zero for a reader.
-func (w *Welcome) Settle(b replica.Batch, device ed25519.PrivateKey) (crdt.LogID, error) {
+// empty store, and commits it: the control logs, and the birth of its own record
+// log unless it only reads.
+func (w *Welcome) Settle(b replica.Batch, device ed25519.PrivateKey) error {
 	now := time.Now().UnixMilli()
 	writer := &replica.Writer{Camp: w.Camp, Device: device, Members: access.New(w.Camp), Graph: crdt.Graph{}, Acts: crdt.Graph{}}
 	g := replica.NewGroup(b, writer)
 	for _, batch := range w.Batches {
 		if err := g.Ingest(batch, now); err != nil {
-			return crdt.LogID{}, fmt.Errorf("store the control logs: %w", err)
+			return fmt.Errorf("store the control logs: %w", err)
 		}
 	}
 	if err := g.BeginRecords(incarnation(), now); err != nil {
-		return crdt.LogID{}, fmt.Errorf("begin this device's log: %w", err)
+		return fmt.Errorf("begin this device's log: %w", err)
 	}
-	next, err := g.Commit()
-	if err != nil {
-		return crdt.LogID{}, err
-	}
-	return next.Records.Log, nil
+	_, err := g.Commit()
+	return err
 }
 
 // noLogs is a store in which nothing is held.
@@ -145,4 +142,22 @@ func (noLogs) EntryID(uint32, uint64) (crdt.EntryID, error) { return crdt.EntryI
 func (noLogs) Birth(crdt.LogID) (*crdt.Birth, error)        { return nil, replica.ErrGap }
 func (noLogs) Stream([]crdt.Range, func(*crdt.Item) (bool, error)) error {
 	return replica.ErrGap
+}
+
+// JoinAt asks the device at an address to admit this one.
+func JoinAt(ctx context.Context, net Network, addr string, device ed25519.PrivateKey, code access.Code, name string) (*Welcome, error) {
+	id, addrs, err := net.Resolve(addr)
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		if id, err = net.Whois(ctx, addr); err != nil {
+			return nil, err
+		}
+	}
+	stream, err := open(ctx, net, id, addrs, JoinProtocol)
+	if err != nil {
+		return nil, err
+	}
+	return Join(ctx, stream, device, code, name)
 }

@@ -35,11 +35,8 @@ func (n *Node) meetOn(ctx context.Context, net Network, renewed <-chan struct{})
 	}()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	serve := func(serve func(context.Context, Stream)) func(Stream) {
-		return func(s Stream) { wg.Go(func() { serve(ctx, s) }) }
-	}
-	net.Handle(SyncProtocol, serve(n.serve))
-	net.Handle(JoinProtocol, serve(n.admit))
+	net.Handle(SyncProtocol, func(s Stream) { n.serve(ctx, s) })
+	net.Handle(JoinProtocol, func(s Stream) { n.admit(ctx, s) })
 	for _, t := range n.targets {
 		wg.Go(func() { n.pursue(ctx, net, t) })
 	}

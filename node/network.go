@@ -16,12 +16,12 @@ const (
 
 // A Network carries streams between devices, each proven by its key.
 type Network interface {
-	Addrs() []string // where others reach this device
-	Handle(protocol string, serve func(Stream))
+	Addrs() []string                            // where others reach this device
+	Handle(protocol string, serve func(Stream)) // serve has the stream until it returns
 	Open(ctx context.Context, to crdt.DeviceID, addrs []string, protocol string) (Stream, error)
 	Resolve(addr string) (id crdt.DeviceID, addrs []string, err error) // an address as people write it; id is "" if it names none
 	Whois(ctx context.Context, addr string) (crdt.DeviceID, error)     // who answers there
-	Close() error
+	Close() error                                                      // waits for those who serve
 }
 
 // A Stream is a connection to one device for one purpose.

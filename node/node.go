@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"musafir/crdt"
@@ -47,6 +48,9 @@ type Node struct {
 	events  chan any    // of the sessions
 	stopped chan struct{}
 
+	standing atomic.Pointer[replica.Writer]  // for readers
+	holders  atomic.Pointer[replica.Holders] // for readers; at most a tick old
+
 	// The rest belongs to the loop.
 	writer   *replica.Writer
 	replica  *replica.Replica
@@ -77,6 +81,8 @@ func New(cfg Config) *Node {
 	}
 	n.targets, n.network, n.renewing = n.findTargets(), cfg.Network, make(chan struct{})
 	n.begin(cfg.Peers)
+	n.standing.Store(n.writer)
+	n.holders.Store(n.replica.Holders())
 	return n
 }
 
@@ -181,6 +187,7 @@ func (n *Node) loop(ctx context.Context) error {
 			f()
 		case <-tick.C:
 			n.step(replica.Tick{})
+			n.holders.Store(n.replica.Holders())
 		case <-idle.C:
 			if sweepFrom = n.sweep(sweepFrom); sweepFrom != nil {
 				idle.Reset(sweepPause)

@@ -58,6 +58,7 @@ func (n *Node) rekey() error {
 		return err
 	}
 	n.writer = writer
+	n.standing.Store(writer)
 	return n.cfg.Rekey.Install()
 }
 

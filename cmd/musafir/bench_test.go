@@ -89,7 +89,7 @@ func (d *daemon) putOne(n int64) error {
 // BenchmarkDurableWrite is one writer without HTTP: the node and its store.
 func BenchmarkDurableWrite(b *testing.B) {
 	dir := initDevice(b)
-	d, err := openDevice(dir, slog.New(slog.DiscardHandler))
+	d, err := openDevice(dir, reach{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

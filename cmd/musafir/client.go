@@ -112,7 +112,7 @@ func (c *client) isOurs(ctx context.Context) bool {
 
 // serveHere opens the store and serves the API inside this process.
 func (a *app) serveHere(dir string) (*client, error) {
-	d, err := openDevice(dir, slog.New(slog.DiscardHandler))
+	d, err := openDevice(dir, reach{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 	if _, err := found(dir, "Demo camp", "registration desk", slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	d, err := openDevice(dir, slog.New(slog.DiscardHandler))
+	d, err := openDevice(dir, reach{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

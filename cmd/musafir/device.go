@@ -23,26 +23,32 @@ type device struct {
 	*store.Dir
 	*node.Node
 	campName string
-	name     string
+	network  node.Network // nil: none
 
 	mu    sync.Mutex
 	names map[crdt.LogID]crdt.DeviceID
 }
 
+// A reach is how a device meets others; the zero value meets nobody.
+type reach struct {
+	listen []string // multiaddrs; none: no network at all
+	dial   []string // addresses as people write them
+}
+
 // openDevice opens the device in a directory and starts nothing.
-func openDevice(path string, log *slog.Logger) (*device, error) {
+func openDevice(path string, to reach, log *slog.Logger) (*device, error) {
 	dir, err := store.OpenDir(path, store.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDevice(dir, log)
+	d, err := newDevice(dir, to, log)
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return d, nil
 }
 
-func newDevice(dir *store.Dir, log *slog.Logger) (*device, error) {
+func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 	id := dir.Identity()
 	first, err := dir.Birth(crdt.LogID(id.Camp))
 	if err != nil {
@@ -52,12 +58,38 @@ func newDevice(dir *store.Dir, log *slog.Logger) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{Dir: dir, campName: first.Founding.Camp, name: first.Founding.Device, names: map[crdt.LogID]crdt.DeviceID{}}
-	d.Node = node.New(node.Config{
+	peers, err := readPeers(dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg := node.Config{
 		Begin: func() replica.Batch { return dir.Begin() },
-		Logs:  dir, Sweep: dir.Sweep, Writer: writer, Log: log,
-	})
+		Logs:  dir, Sweep: dir.Sweep, Writer: writer, Peers: peers, Program: programVersion(), Dial: to.dial, Log: log,
+	}
+	d := &device{Dir: dir, campName: first.Founding.Camp, names: map[crdt.LogID]crdt.DeviceID{}}
+	if len(to.listen) > 0 {
+		if d.network, err = openNetwork(dir.Device, to.listen, log); err != nil {
+			return nil, err
+		}
+		cfg.Network = d.network
+		cfg.Rekey = &node.Rekey{
+			Stage: dir.StageDevice, Install: dir.InstallDevice,
+			Network: func(key ed25519.PrivateKey) (node.Network, error) { return openNetwork(key, to.listen, log) },
+		}
+	}
+	d.Node = node.New(cfg)
 	return d, nil
+}
+
+// readPeers reads what is remembered of other devices.
+func readPeers(dir *store.Dir) (map[crdt.DeviceID]*replica.Peer, error) {
+	peers := map[crdt.DeviceID]*replica.Peer{}
+	err := dir.Peers(func(id crdt.DeviceID, state []byte) error {
+		p, err := replica.RestorePeer(state)
+		peers[id] = p
+		return err
+	})
+	return peers, err
 }
 
 // found makes a camp in a directory whose first coordinator is this device.
@@ -113,12 +145,22 @@ var ours = map[string]bool{
 	"format": true, "key": true, "device": true, "db": true, "lock": true, "ballast": true, runName: true, tokenName: true,
 }
 
+// addrs is where other devices reach this one.
+func (d *device) addrs() []string {
+	if d.network == nil {
+		return []string{}
+	}
+	return d.network.Addrs()
+}
+
 // Camp is the camp that the device belongs to.
 func (d *device) Camp() (id crdt.CampID, name string) { return d.Identity().Camp, d.campName }
 
 // Self is this device.
 func (d *device) Self() (id crdt.DeviceID, name, role string) {
-	return crdt.DeviceIDOf(d.Dir.Device.Public().(ed25519.PublicKey)), d.name, "coordinator"
+	members, id := d.Members()
+	self, _ := members.Member(id)
+	return id, self.Name, self.Role.String()
 }
 
 // Device is who writes a log.

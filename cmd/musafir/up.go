@@ -20,28 +20,31 @@ const defaultHTTP = "127.0.0.1:7667"
 
 func (a *app) upCommand() *cobra.Command {
 	var address string
+	var to reach
 	var verbose bool
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the device in the foreground until Ctrl-C",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.up(c.Context(), address, verbose)
+			return a.up(c.Context(), address, to, verbose)
 		},
 	}
 	c.Flags().StringVar(&address, "http", defaultHTTP, "`HOST:PORT` of the API; port 0 takes a free one")
+	c.Flags().StringArrayVar(&to.listen, "listen", defaultListen, "`MULTIADDR` for other devices, such as /ip4/0.0.0.0/tcp/7668; may be given several times")
+	c.Flags().StringArrayVar(&to.dial, "peer", nil, "`ADDR` of another device: HOST, HOST:PORT or a multiaddr; may be given several times")
 	c.Flags().BoolVar(&verbose, "verbose", false, "log each request, without its contents")
 	return c
 }
 
-func (a *app) up(ctx context.Context, address string, verbose bool) error {
+func (a *app) up(ctx context.Context, address string, to reach, verbose bool) error {
 	level := slog.LevelWarn
 	if verbose {
 		level = slog.LevelInfo
 	}
 	log := slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level}))
 	dir := a.dataDir()
-	d, err := a.openOrFound(ctx, dir, log)
+	d, err := a.openOrFound(ctx, dir, to, log)
 	if err != nil {
 		return err
 	}
@@ -50,10 +53,10 @@ func (a *app) up(ctx context.Context, address string, verbose bool) error {
 
 // openPatiently opens the device, and lets a command that has it open for a moment
 // finish first.
-func (a *app) openPatiently(ctx context.Context, dir string, log *slog.Logger) (*device, error) {
+func (a *app) openPatiently(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
 	deadline := time.Now().Add(startingWait)
 	for {
-		d, err := openDevice(dir, log)
+		d, err := openDevice(dir, to, log)
 		if !errors.Is(err, store.ErrInUse) {
 			return d, explainOpen(dir, err)
 		}
@@ -72,8 +75,8 @@ func (a *app) openPatiently(ctx context.Context, dir string, log *slog.Logger) (
 }
 
 // openOrFound opens the device; on an empty directory it makes a camp first.
-func (a *app) openOrFound(ctx context.Context, dir string, log *slog.Logger) (*device, error) {
-	d, err := a.openPatiently(ctx, dir, log)
+func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
+	d, err := a.openPatiently(ctx, dir, to, log)
 	if !errors.Is(err, store.ErrNoCamp) {
 		return d, err
 	}
@@ -85,7 +88,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, log *slog.Logger) (*d
 	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
 	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
 	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
-	return openDevice(dir, log)
+	return openDevice(dir, to, log)
 }
 
 func (a *app) explainRunning(dir string, err error) error {
@@ -112,7 +115,7 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	if err != nil {
 		return usage(err)
 	}
-	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: []string{}, PID: os.Getpid()}
+	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: d.addrs(), PID: os.Getpid()}
 	s := newService(d, tokenOf(dir), log, []string{host})
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, l) }()

@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,10 @@ func (c *Camp) check(at crdt.Place, id crdt.EntryID, e *crdt.Entry) string {
 	case l.Newer:
 		return ""
 	case l.Kind == crdt.ControlLog:
-		return refuseKind(e, crdt.KindRecord, "a control log holds acts of membership and no records")
+		if why := refuseKind(e, crdt.KindRecord, "a control log holds acts of membership and no records"); why != "" {
+			return why
+		}
+		return c.checkActs(e.Deps)
 	}
 	return refuseKind(e, crdt.KindAdmission, "a record log holds records and admits nobody")
 }
@@ -80,10 +84,21 @@ func (c *Camp) checkBirth(id crdt.EntryID, b *crdt.Birth, deps []crdt.Dep) strin
 	case a.newer:
 		return ""
 	}
-	if why := c.checkKey(b, a, deps); why != "" {
+	if why := cmp.Or(c.checkKey(b, a, deps), checkRole(b.Kind, a.role)); why != "" || b.Kind != crdt.ControlLog {
 		return why
 	}
-	return checkRole(b.Kind, a.role)
+	return c.checkActs(deps)
+}
+
+// checkActs sees to it that the control logs rest on nothing else, so that they can
+// be read before any record.
+func (c *Camp) checkActs(deps []crdt.Dep) string {
+	for _, d := range deps {
+		if l := c.logs[d.Log]; l != nil && l.Kind == crdt.RecordLog {
+			return "it is an act of membership and depends on a record log"
+		}
+	}
+	return ""
 }
 
 // checkKey sees to it that the key is the admitted one, or that a log of the same

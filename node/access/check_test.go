@@ -51,9 +51,18 @@ func TestCheck(t *testing.T) {
 		{"a log that goes on under a new key", func(s *staff) *sealed {
 			return s.goOn(1, 4, crdt.RecordLog, s.coordinator, s.records)
 		}, ""},
+		{"a control log that goes on under a new key", func(s *staff) *sealed {
+			return s.goOn(1, 4, crdt.ControlLog, s.coordinator, s.control)
+		}, ""},
+		{"a record log that continues a control log", func(s *staff) *sealed {
+			return s.goOn(1, 4, crdt.RecordLog, s.coordinator, s.control)
+		}, ""},
 		{"a control log that continues a record log", func(s *staff) *sealed {
 			return s.goOn(1, 4, crdt.ControlLog, s.coordinator, s.records)
-		}, ""},
+		}, "depends on a record log"},
+		{"a control log that depends on a record log", func(s *staff) *sealed {
+			return s.birth(1, &crdt.Birth{Kind: crdt.ControlLog, Admission: s.coordinator.id}, s.coordinator, s.founder)
+		}, "depends on a record log"},
 		{"a log that goes on under the same key", func(s *staff) *sealed {
 			return s.goOn(1, 1, crdt.RecordLog, s.coordinator, s.records)
 		}, ""},
@@ -83,6 +92,18 @@ func TestCheck(t *testing.T) {
 		{"records beside a newer kind in a control log", func(s *staff) *sealed { return s.record(1, s.control, unknown(t)) }, "no records"},
 		{"an act of a newer kind in a control log", func(s *staff) *sealed { return s.write(next(s.control), 1, nil, unknown(t)) }, ""},
 		{"an admission in a control log", func(s *staff) *sealed { return s.admit(1, s.control, 5, crdt.RoleMember) }, ""},
+		{"an admission that depends on another control log", func(s *staff) *sealed {
+			return s.write(next(s.control), 1, []*sealed{s.reader}, s.reader.e.Changes[0])
+		}, ""},
+		{"an admission that depends on records", func(s *staff) *sealed {
+			return s.write(next(s.control), 1, []*sealed{s.founder}, s.reader.e.Changes[0])
+		}, "depends on a record log"},
+		{"an act of a newer kind that depends on records", func(s *staff) *sealed {
+			return s.write(next(s.control), 1, []*sealed{s.founder}, unknown(t))
+		}, "depends on a record log"},
+		{"records that depend on everything", func(s *staff) *sealed {
+			return s.write(next(s.records), 1, []*sealed{s.founder, s.control, s.reader}, recordChange(t))
+		}, ""},
 		{"a second admission of a key", func(s *staff) *sealed { return s.admit(1, s.control, 2, crdt.RoleReader) }, ""},
 		{"an admission to a newer role", func(s *staff) *sealed { return s.admit(1, s.control, 5, 300) }, ""},
 		{"an admission in a record log", func(s *staff) *sealed { return s.admit(1, s.records, 5, crdt.RoleMember) }, "admits nobody"},
@@ -190,9 +211,10 @@ func TestMember(t *testing.T) {
 	s.now = 1 << 30
 	second := s.goOn(1, 4, crdt.RecordLog, s.coordinator, s.records)
 	s.now = 1 << 20
-	third := s.goOn(4, 5, crdt.ControlLog, s.coordinator, second)
+	third := s.goOn(4, 5, crdt.RecordLog, s.coordinator, second)
 	s.now = 1 << 50
-	again := s.admit(5, third, 2, crdt.RoleReader)
+	control := s.goOn(1, 4, crdt.ControlLog, s.coordinator, s.control)
+	again := s.admit(4, control, 2, crdt.RoleReader)
 	c := s.holding(s.all...)
 	for _, key := range []int{1, 4, 5} {
 		m, ok := c.Member(device(key))
@@ -202,11 +224,11 @@ func TestMember(t *testing.T) {
 		if len(m.Keys) != 3 || !m.Keys[0].Equal(public(1)) || !m.Keys[1].Equal(public(4)) || !m.Keys[2].Equal(public(5)) {
 			t.Errorf("keys %x", m.Keys)
 		}
-		if n := len(m.Logs); n != 4 || m.Logs[2] != second.log() || m.Logs[3] != third.log() {
+		if n := len(m.Logs); n != 5 || m.Logs[2] != second.log() || m.Logs[3] != control.log() || m.Logs[4] != third.log() {
 			t.Errorf("logs %v", m.Logs)
 		}
 	}
-	if m, _ := c.Member(device(2)); m.Admission != again.id || m.Role != crdt.RoleReader || m.By != device(5) {
+	if m, _ := c.Member(device(2)); m.Admission != again.id || m.Role != crdt.RoleReader || m.By != device(4) {
 		t.Errorf("of two admissions the latest counts, not %+v", m)
 	}
 	if m, ok := c.Member(device(9)); ok {

@@ -148,7 +148,8 @@ func stands(a *act) bool {
 		return false
 	}
 	if a.does != "birth" {
-		return newerLog(a.log) || a.does == "unknown" || (a.does == "admit") == (a.log.kind == crdt.ControlLog)
+		return newerLog(a.log) ||
+			(a.does == "unknown" || (a.does == "admit") == (a.log.kind == crdt.ControlLog)) && restsOnActs(a)
 	}
 	if a.admission == nil {
 		return true // the camp's first
@@ -156,7 +157,14 @@ func stands(a *act) bool {
 	if a.foreign || !slices.Contains(a.names, a.admission) || !isAdmission(a.admission) {
 		return false
 	}
-	return newer(a.admission) || rightKey(a) && rightRole(a)
+	return newer(a.admission) || rightKey(a) && rightRole(a) && restsOnActs(a)
+}
+
+// restsOnActs tells whether what stands in a control log names only what stands in
+// such logs, or in logs of which only a newer program knows.
+func restsOnActs(a *act) bool {
+	inRecords := func(n *act) bool { return n.log.kind == crdt.RecordLog }
+	return a.log.kind != crdt.ControlLog || !slices.ContainsFunc(a.names, inRecords)
 }
 
 // isAdmission tells whether an act that stands admits somebody, or may.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"musafir/crdt"
 )
@@ -30,6 +31,11 @@ type Backend interface {
 
 	Feed() (id [16]byte, position uint64)
 	WaitChange(ctx context.Context, position uint64) error // returns once the feed has passed the position
+
+	Peers(ctx context.Context) ([]Peer, error)
+	Devices() []Device
+	Invite(ctx context.Context, role string, valid time.Duration) (Invite, error)
+	Copies(at []crdt.Ref) int // other devices that are known to hold all of these entries
 
 	Camp() (id crdt.CampID, name string)
 	Self() (id crdt.DeviceID, name, role string)

@@ -40,6 +40,8 @@ type device struct {
 	key     ed25519.PrivateKey
 	founded *node.Founded
 	held    []api.Held
+	peers   []api.Peer
+	devices []api.Device
 }
 
 // Note is what an earlier request with that key left.
@@ -404,3 +406,18 @@ func (s *site) get(path string) record {
 }
 
 func match(r record) string { return `If-Match: "` + r.Version + `"` }
+
+// Peers, Devices and Invite are those of the node; the tests of the API need no
+// other devices.
+func (d *device) Peers(context.Context) ([]api.Peer, error) { return d.peers, nil }
+
+func (d *device) Devices() []api.Device { return d.devices }
+
+func (d *device) Invite(_ context.Context, role string, valid time.Duration) (api.Invite, error) {
+	r, err := crdt.ParseRole(role)
+	if err != nil {
+		return api.Invite{}, &crdt.EditError{Err: err}
+	}
+	code, err := d.Node.Invite(context.Background(), r, valid)
+	return api.Invite{Code: string(code)}, err
+}

@@ -43,7 +43,17 @@ func (s *Server) appendMembers(b []byte, r *crdt.Record, v crdt.View) []byte {
 	b = quote(append(b, `,"version":`...), r.Seen().String())
 	b = strconv.AppendBool(append(b, `,"deleted":`...), v.Deleted)
 	b = appendTime(append(b, `,"updated":`...), v.Updated)
-	return append(b, `,"copies":1`...)
+	return strconv.AppendInt(append(b, `,"copies":`...), int64(1+s.backend.Copies(refsOf(r))), 10)
+}
+
+// refsOf are the entries of which something lives in a record.
+func refsOf(r *crdt.Record) []crdt.Ref {
+	living := r.Living()
+	refs := make([]crdt.Ref, len(living))
+	for i, t := range living {
+		refs[i] = t.Ref
+	}
+	return refs
 }
 
 func (s *Server) appendConflicts(b []byte, conflicts []crdt.Conflict) []byte {

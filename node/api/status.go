@@ -49,7 +49,7 @@ type status struct {
 	Digest    string `json:"digest"`
 	StateRoot string `json:"state_root"`
 	Counts    counts `json:"counts"`
-	Peers     []any  `json:"peers"`
+	Peers     []Peer `json:"peers"` // in touch now
 	Clock     clock  `json:"clock"`
 	Disk      disk   `json:"disk"`
 }
@@ -59,7 +59,16 @@ func (s *Server) status(c *call) error {
 	doc := status{
 		Device: s.self(), Version: s.cfg.Version,
 		Digest: hex.EncodeToString(digest[:]), StateRoot: hex.EncodeToString(root[:]),
-		Peers: []any{}, Clock: clock{Now: nowText()}, Disk: disk{State: "ok"},
+		Peers: []Peer{}, Clock: clock{Now: nowText()}, Disk: disk{State: "ok"},
+	}
+	peers, err := s.backend.Peers(c.r.Context())
+	if err != nil {
+		return err
+	}
+	for _, p := range peers {
+		if p.Connected {
+			doc.Peers = append(doc.Peers, p)
+		}
 	}
 	id, name := s.backend.Camp()
 	doc.Camp = named{ID: id.String(), Name: name}
@@ -75,17 +84,6 @@ func (s *Server) status(c *call) error {
 func (s *Server) self() named {
 	id, name, role := s.backend.Self()
 	return named{ID: string(id), Name: name, Role: role}
-}
-
-// peers are the devices in touch now: none, as a device does not sync yet.
-func (s *Server) peers(c *call) error {
-	return c.answerJSON(http.StatusOK, map[string]any{"peers": []any{}})
-}
-
-func (s *Server) devices(c *call) error {
-	self := s.self()
-	self.Self = true
-	return c.answerJSON(http.StatusOK, map[string]any{"devices": []named{self}})
 }
 
 type held struct {

@@ -156,7 +156,7 @@ func (r *Replica) greet(s *session) {
 // takeHello takes the peer's hello; a dialer that does not know the listener asks for
 // its proof first.
 func (r *Replica) takeHello(s *session, f *wire.Hello) error {
-	if s.hello != nil || s.phase == waitProof {
+	if s.hello != nil {
 		r.refuse(s, errOrder)
 		return nil
 	}
@@ -165,7 +165,7 @@ func (r *Replica) takeHello(s *session, f *wire.Hello) error {
 		return nil
 	}
 	s.hello = f
-	if !s.trusted {
+	if !s.trusted && s.phase != waitProof { // a listener has asked already
 		r.send(s, &wire.Prove{})
 		return nil
 	}
@@ -183,7 +183,7 @@ func (r *Replica) greeted(s *session) error {
 	p := r.peer(s.peer)
 	p.lastHeard, p.ahead, p.program, p.unmerged = r.wall, int64(s.hello.Time)-r.wall, s.hello.Program, s.hello.Unmerged
 	p.refused, p.changed = "", true
-	if !s.inbound || p.remote == "" {
+	if !s.inbound { // the port of one that dialled is a passing one
 		p.remote = s.remote
 	}
 	if s.hello.Digest == s.digest {

@@ -86,23 +86,3 @@ func (r *Replica) Quiet() bool {
 	}
 	return true
 }
-
-// Copies is how many other devices are known to hold all of these entries
-// durably. A device counts once, whatever keys it has had.
-func (r *Replica) Copies(at []crdt.Ref) int {
-	self, _ := r.writer.Members.Member(r.writer.ID())
-	devices := map[crdt.EntryID]bool{}
-	for id, p := range r.peers {
-		if !p.holdsAll(at) {
-			continue
-		}
-		if m, ok := r.writer.Members.Member(id); ok && m.Admission != self.Admission {
-			devices[m.Admission] = true
-		}
-	}
-	return len(devices)
-}
-
-func (p *Peer) holdsAll(at []crdt.Ref) bool {
-	return !slices.ContainsFunc(at, func(ref crdt.Ref) bool { return !p.holds.covers(ref.Branch, ref.Seq) })
-}

@@ -1,0 +1,428 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A team is devices of one camp on this machine, each the real program with an
+// address that it keeps.
+type team struct {
+	t       testing.TB
+	dirs    []string
+	listen  []string // 127.0.0.1:PORT
+	daemons []*daemon
+}
+
+// newTeam makes a camp of n devices. All of them run, and know each other's
+// addresses.
+func newTeam(t testing.TB, n int) *team {
+	x := &team{t: t}
+	x.add(initDevice(t))
+	x.up(0)
+	for i := 1; i < n; i++ {
+		x.join(fmt.Sprintf("device %d", i))
+	}
+	return x
+}
+
+func (x *team) add(dir string) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(x.t, err)
+	defer l.Close()
+	x.dirs = append(x.dirs, dir)
+	x.listen = append(x.listen, l.Addr().String())
+	x.daemons = append(x.daemons, nil)
+	return len(x.dirs) - 1
+}
+
+// join admits one more device by a code of the first, and starts it.
+func (x *team) join(name string, role ...string) int {
+	i := x.add(filepath.Join(x.t.TempDir(), "data"))
+	ask := map[string]string{"role": strings.Join(append(role, "member")[:1], "")}
+	doc, err := x.daemons[0].call(context.Background(), http.MethodPost, "/v1/invites", ask)
+	check(x.t, err)
+	var invite struct{ Code string }
+	mustUnmarshal(x.t, doc, &invite)
+	out, err := program(x.t, x.dirs[i], "join", invite.Code, "--device", name, "--peer", x.listen[0]).CombinedOutput()
+	if err != nil {
+		x.t.Fatalf("join: %v\n%s", err, out)
+	}
+	x.up(i)
+	return i
+}
+
+// up starts a device.
+func (x *team) up(i int) {
+	host, port, _ := strings.Cut(x.listen[i], ":")
+	args := []string{"up", "--http", "127.0.0.1:0", "--listen", "/ip4/" + host + "/tcp/" + port}
+	for j, addr := range x.listen {
+		if j != i {
+			args = append(args, "--peer", addr)
+		}
+	}
+	x.daemons[i] = launch(x.t, x.dirs[i], args...)
+}
+
+// launch runs the program as a daemon and returns once it answers.
+func launch(t testing.TB, dir string, args ...string) *daemon {
+	d := &daemon{t: t, dir: dir, cmd: program(t, dir, args...)}
+	d.cmd.Stderr = &d.errs
+	_ = os.Remove(filepath.Join(dir, runName)) // of a killed one
+	check(t, d.cmd.Start())
+	t.Cleanup(d.kill)
+	await(t, "the daemon to start", func() bool {
+		run, err := readRunFile(dir)
+		if err != nil {
+			return false
+		}
+		token, err := apiToken(dir)
+		check(t, err)
+		transport := &http.Transport{MaxIdleConnsPerHost: 256}
+		t.Cleanup(transport.CloseIdleConnections)
+		d.client = &client{http: &http.Client{Transport: transport}, base: run.HTTP, token: token}
+		return true
+	})
+	return d
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await waits for a condition.
+func await(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !met() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+func (d *daemon) status() (s statusDoc) {
+	d.t.Helper()
+	doc, err := d.call(context.Background(), http.MethodGet, "/v1/status", nil)
+	check(d.t, err)
+	mustUnmarshal(d.t, doc, &s)
+	return s
+}
+
+// settle waits until devices hold the same, and checks that this shows the same.
+func (x *team) settle(which ...int) {
+	x.t.Helper()
+	if len(which) == 0 {
+		for i := range x.daemons {
+			which = append(which, i)
+		}
+	}
+	digests := map[string]bool{}
+	for wait := time.Now().Add(60 * time.Second); ; {
+		clear(digests)
+		for _, i := range which {
+			digests[x.daemons[i].status().Digest] = true
+		}
+		if len(digests) == 1 {
+			break
+		}
+		if time.Now().After(wait) {
+			x.explain(which)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	roots, exports := map[string]bool{}, map[[32]byte]bool{}
+	for _, i := range which {
+		roots[x.daemons[i].status().StateRoot] = true
+		exports[sha256.Sum256(x.daemons[i].export())] = true
+	}
+	if len(roots) != 1 || len(exports) != 1 {
+		x.t.Fatalf("equal digests, but %d state roots and %d exports", len(roots), len(exports))
+	}
+}
+
+func (x *team) explain(which []int) {
+	x.t.Helper()
+	for _, i := range which {
+		doc, _ := x.daemons[i].call(context.Background(), http.MethodGet, "/v1/peers", nil)
+		s := x.daemons[i].status()
+		x.t.Logf("device %d: %d entries, digest %.16s, peers %s\n%s", i, s.Counts.Entries, s.Digest, doc, x.daemons[i].errs.String())
+	}
+	x.t.Fatal("the devices do not come to hold the same")
+}
+
+func (d *daemon) export() []byte {
+	d.t.Helper()
+	resp, err := d.send(context.Background(), http.MethodGet, "/v1/export", nil, nil)
+	check(d.t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	check(d.t, err)
+	return b
+}
+
+// load imports records of a collection with ids from one number to another.
+func (d *daemon) load(collection string, from, to int) {
+	d.t.Helper()
+	var lines bytes.Buffer
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&lines, `{"collection":%q,"id":"r%05d","fields":{"name":"somebody","phone":"0171","n":%d}}`+"\n", collection, i, i)
+	}
+	resp, err := d.send(context.Background(), http.MethodPost, "/v1/import", &lines, nil)
+	check(d.t, err)
+	defer resp.Body.Close()
+	var doc importDoc
+	check(d.t, json.NewDecoder(resp.Body).Decode(&doc))
+	if doc.Imported != to-from {
+		d.t.Fatalf("%d of %d records were imported", doc.Imported, to-from)
+	}
+}
+
+func (d *daemon) patch(collection, id string, fields map[string]any) {
+	d.t.Helper()
+	_, err := d.call(context.Background(), http.MethodPatch, recordPath(collection, id), fields)
+	check(d.t, err)
+}
+
+type shownRecord struct {
+	Fields    map[string]any
+	Conflicts map[string][]struct{ Value any }
+	Deleted   bool
+	Copies    int
+}
+
+func (d *daemon) get(collection, id string) (r shownRecord) {
+	d.t.Helper()
+	doc, err := d.call(context.Background(), http.MethodGet, recordPath(collection, id), nil)
+	check(d.t, err)
+	mustUnmarshal(d.t, doc, &r)
+	return r
+}
+
+// TestThreeDevices: two devices import while a third joins; then one is away, 500
+// records are edited on two sides, and all come together again.
+func TestThreeDevices(t *testing.T) {
+	const half, edits = 3000, 100
+	x := newTeam(t, 2)
+	var wg sync.WaitGroup
+	wg.Go(func() { x.daemons[0].load("patients", 0, half) })
+	wg.Go(func() { x.daemons[1].load("patients", half, 2*half) })
+	x.join("third")
+	wg.Wait()
+	x.settle()
+	if n := x.daemons[2].status().Counts.Records; n != 2*half {
+		t.Fatalf("the third device has %d records", n)
+	}
+	await(t, "three copies", func() bool { return x.daemons[1].get("patients", "r00000").Copies == 3 })
+
+	x.daemons[2].end()
+	x.daemons[1].end()
+	for i := range edits {
+		id := fmt.Sprintf("r%05d", i)
+		x.daemons[0].patch("patients", id, map[string]any{"phone": fmt.Sprintf("0-%d", i)})
+	}
+	x.daemons[0].end()
+	x.up(1)
+	for i := range edits {
+		id := fmt.Sprintf("r%05d", i)
+		if i%2 == 0 {
+			x.daemons[1].patch("patients", id, map[string]any{"name": "renamed"})
+		} else {
+			x.daemons[1].patch("patients", id, map[string]any{"phone": fmt.Sprintf("1-%d", i)})
+		}
+	}
+	x.up(0)
+	x.up(2)
+	x.settle()
+	for _, d := range x.daemons {
+		if n := d.status().Counts.Conflicts; n != edits/2 {
+			t.Fatalf("%d conflicts, want %d", n, edits/2)
+		}
+		for i := range edits {
+			r := d.get("patients", fmt.Sprintf("r%05d", i))
+			if i%2 == 0 {
+				if r.Fields["name"] != "renamed" || r.Fields["phone"] != fmt.Sprintf("0-%d", i) || len(r.Conflicts) > 0 {
+					t.Fatalf("edits of two fields did not merge: %+v", r)
+				}
+				continue
+			}
+			values := []any{r.Fields["phone"]}
+			for _, c := range r.Conflicts["phone"] {
+				values = append(values, c.Value)
+			}
+			if len(values) != 2 || !slices.Contains(values, any(fmt.Sprintf("0-%d", i))) || !slices.Contains(values, any(fmt.Sprintf("1-%d", i))) {
+				t.Fatalf("edits of one field: %+v", r)
+			}
+		}
+	}
+	for i := 1; i < edits; i += 2 {
+		path := recordPath("patients", fmt.Sprintf("r%05d", i)) + "/resolve"
+		_, err := x.daemons[2].call(context.Background(), http.MethodPost, path, map[string]any{"field": "phone", "value": "settled"})
+		check(t, err)
+	}
+	x.settle()
+	for _, d := range x.daemons {
+		if n := d.status().Counts.Conflicts; n != 0 {
+			t.Fatalf("%d conflicts are left", n)
+		}
+		d.verify()
+		d.end()
+	}
+}
+
+// TestAwayWhileDeleted: what was deleted while a device was away does not come back
+// with it; a record that it edited lives, and the deletion is a conflict.
+func TestAwayWhileDeleted(t *testing.T) {
+	x := newTeam(t, 3)
+	x.daemons[0].load("patients", 0, 1010)
+	x.settle()
+	x.daemons[2].end()
+	for i := range 1001 {
+		_, err := x.daemons[0].call(context.Background(), http.MethodDelete, recordPath("patients", fmt.Sprintf("r%05d", i)), nil)
+		check(t, err)
+	}
+	x.settle(0, 1)
+	x.daemons[0].end()
+	x.daemons[1].end()
+	x.up(2)
+	for i := 1000; i < 1010; i++ {
+		x.daemons[2].patch("patients", fmt.Sprintf("r%05d", i), map[string]any{"name": "back"})
+	}
+	x.up(0)
+	x.up(1)
+	x.settle()
+	for _, d := range x.daemons {
+		if n := d.status().Counts.Records; n != 10 {
+			t.Fatalf("%d records live, want 10", n)
+		}
+		r := d.get("patients", "r01000")
+		if r.Deleted || r.Fields["name"] != "back" || len(r.Conflicts[""]) != 1 {
+			t.Fatalf("deleted here, edited there: %+v", r)
+		}
+	}
+}
+
+// TestKillSyncing kills devices at random points while they import, write and sync.
+func TestKillSyncing(t *testing.T) {
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewSource(seed))
+	x := newTeam(t, 3)
+	acked := &acknowledged{n: map[string]int{}}
+	for round := range crashRounds() {
+		ctx, cancel := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		for i, d := range x.daemons {
+			wg.Go(func() { writeUntilKilled(ctx, d, i, round, acked) })
+			wg.Go(func() { importUntilKilled(ctx, d, round*10+i, acked) })
+		}
+		<-time.After(time.Duration(rnd.Intn(400)) * time.Millisecond)
+		killed := rnd.Intn(len(x.daemons))
+		x.daemons[killed].kill()
+		cancel()
+		wg.Wait()
+		x.up(killed)
+	}
+	x.settle()
+	for _, d := range x.daemons {
+		checkAcknowledged(t, d, acked)
+		d.verify()
+		d.end()
+	}
+	t.Logf("%d rounds, %d records acknowledged", crashRounds(), len(acked.n))
+}
+
+// TestClone: a data directory is copied and both copies run and write. Everything
+// written is everywhere in the end, and both go on with keys of their own.
+func TestClone(t *testing.T) {
+	x := newTeam(t, 2)
+	x.daemons[1].patch("patients", "before", map[string]any{"n": 1})
+	x.settle()
+	key := x.daemons[1].status().Device.ID
+	x.daemons[1].end()
+	twin := x.add(filepath.Join(t.TempDir(), "data"))
+	check(t, os.CopyFS(x.dirs[twin], os.DirFS(x.dirs[1])))
+	x.up(1)
+	x.up(twin)
+	x.daemons[1].patch("patients", "one", map[string]any{"n": 1})
+	x.daemons[twin].patch("patients", "other", map[string]any{"n": 2})
+	awaitNewKeys(t, x, key, 1, twin)
+	x.daemons[1].patch("patients", "one", map[string]any{"n": 3})
+	x.daemons[twin].patch("patients", "other", map[string]any{"n": 4})
+	x.settle()
+	checkEverywhere(t, x, map[string]float64{"before": 1, "one": 3, "other": 4})
+}
+
+// TestRestore: an old copy of a data directory takes the place of the newer one,
+// and writes before it meets the others.
+func TestRestore(t *testing.T) {
+	x := newTeam(t, 2)
+	x.daemons[1].patch("patients", "before", map[string]any{"n": 1})
+	x.settle()
+	key := x.daemons[1].status().Device.ID
+	x.daemons[1].end()
+	old := filepath.Join(t.TempDir(), "data")
+	check(t, os.CopyFS(old, os.DirFS(x.dirs[1])))
+	x.up(1)
+	x.daemons[1].patch("patients", "lost", map[string]any{"n": 2})
+	x.settle()
+	x.daemons[1].end()
+	x.daemons[0].end()
+	x.dirs[1] = old
+	x.up(1)
+	x.daemons[1].patch("patients", "after", map[string]any{"n": 3})
+	x.up(0)
+	awaitNewKeys(t, x, key, 1)
+	x.daemons[1].patch("patients", "later", map[string]any{"n": 4})
+	x.settle()
+	checkEverywhere(t, x, map[string]float64{"before": 1, "lost": 2, "after": 3, "later": 4})
+}
+
+// awaitNewKeys waits until devices that were cloned or restored no longer have the
+// key that they had.
+func awaitNewKeys(t *testing.T, x *team, old string, which ...int) {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, i := range which {
+		await(t, "a new key", func() bool { return x.daemons[i].status().Device.ID != old })
+		ids[x.daemons[i].status().Device.ID] = true
+	}
+	if len(ids) != len(which) {
+		t.Fatalf("two devices have one key: %v", slices.Collect(maps.Keys(ids)))
+	}
+}
+
+func checkEverywhere(t *testing.T, x *team, want map[string]float64) {
+	t.Helper()
+	for i, d := range x.daemons {
+		for id, n := range want {
+			r := d.get("patients", id)
+			if r.Fields["n"] != n || len(r.Conflicts) > 0 {
+				t.Errorf("device %d has patient %s as %+v, want %v", i, id, r, n)
+			}
+		}
+		d.verify()
+		d.end()
+		x.up(i) // with the key that it has now
+	}
+	x.settle()
+}

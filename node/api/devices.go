@@ -1,0 +1,48 @@
+package api
+
+import "net/http"
+
+// A Peer is another device as this one knows it.
+type Peer struct {
+	ID        string `json:"id"`   // "": nobody answered yet at the address
+	Name      string `json:"name"` // "": not known
+	Role      string `json:"role,omitempty"`
+	Address   string `json:"address,omitempty"`
+	Connected bool   `json:"connected"`
+	Synced    bool   `json:"synced"`            // both hold the same
+	Behind    uint64 `json:"behind"`            // entries that we hold and it does not, as far as known
+	Ahead     bool   `json:"ahead"`             // it holds something that we do not
+	Unmerged  uint64 `json:"unmerged"`          // entries that it holds and does not merge
+	ClockMs   int64  `json:"clock_ms"`          // its clock minus ours
+	Version   string `json:"version"`           // of its program
+	LastHeard string `json:"last_heard"`        // "": never
+	Problem   string `json:"problem,omitempty"` // why there is no session, or why the last one ended
+}
+
+// A Device takes part in the camp.
+type Device struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Role     string   `json:"role"`
+	Self     bool     `json:"self,omitempty"`
+	Admitted string   `json:"admitted"`
+	By       string   `json:"by,omitempty"`     // who admitted it
+	Former   []string `json:"former,omitempty"` // ids that it had before
+}
+
+// peers are the devices that this one knows.
+func (s *Server) peers(c *call) error {
+	peers, err := s.backend.Peers(c.r.Context())
+	if err != nil {
+		return err
+	}
+	if peers == nil {
+		peers = []Peer{}
+	}
+	return c.answerJSON(http.StatusOK, map[string]any{"peers": peers})
+}
+
+// devices are those that take part in the camp.
+func (s *Server) devices(c *call) error {
+	return c.answerJSON(http.StatusOK, map[string]any{"devices": s.backend.Devices()})
+}
