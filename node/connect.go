@@ -159,6 +159,8 @@ type Peer struct {
 	replica.PeerStatus
 	Addr string // the address that leads to it, if one was typed; where ID is "" nobody answered there yet
 	Err  error  // of the last attempt to reach it
+
+	Received, Sent uint64 // bytes of frames in the session that is open
 }
 
 // Peers lists the devices that this one knows, and the addresses at which nobody
@@ -168,7 +170,11 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 	var targets []*target
 	err := n.call(ctx, func() {
 		for _, p := range n.replica.Status() {
-			list = append(list, Peer{PeerStatus: p})
+			peer := Peer{PeerStatus: p}
+			if l := n.linkTo(p.ID); l != nil {
+				peer.Received, peer.Sent = l.received.Load(), l.sent.Load()
+			}
+			list = append(list, peer)
 		}
 		targets = n.targets
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"musafir/node/replica"
@@ -27,6 +28,8 @@ type link struct {
 	out    chan any // Send, Stream and End effects
 	ended  chan struct{}
 	once   sync.Once
+
+	received, sent atomic.Uint64 // bytes of frames
 }
 
 // serve runs a session on a stream until it ends.
@@ -68,7 +71,7 @@ func (n *Node) post(e any) bool {
 // read takes frames until the stream ends. What comes in batches is verified here,
 // beside the loop.
 func (n *Node) read(l *link) error {
-	r := bufio.NewReaderSize(l.stream, readBuffer)
+	r := bufio.NewReaderSize(counter{l.stream, &l.received}, readBuffer)
 	v := replica.NewVerifier(n.cfg.Writer.Camp, n.cfg.Logs)
 	gap := 0
 	for {
@@ -90,6 +93,18 @@ func (n *Node) read(l *link) error {
 			return ErrStopped
 		}
 	}
+}
+
+// A counter counts what is read.
+type counter struct {
+	io.Reader
+	bytes *atomic.Uint64
+}
+
+func (c counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.bytes.Add(uint64(n))
+	return n, err
 }
 
 // arrival takes a frame of a batch. gap counts the bytes of a batch that goes on
@@ -136,7 +151,7 @@ func ended(err error) error {
 
 // write sends what the replica asks for, in its order.
 func (n *Node) write(l *link) {
-	w := &frameWriter{stream: l.stream}
+	w := &frameWriter{stream: l.stream, sent: &l.sent}
 	for {
 		var effect any
 		select {
@@ -183,6 +198,7 @@ func (n *Node) perform(l *link, w *frameWriter, effect any) error {
 // A frameWriter encodes frames and writes several at once.
 type frameWriter struct {
 	stream Stream
+	sent   *atomic.Uint64 // bytes; nil: nobody counts
 	buf    []byte
 }
 
@@ -203,7 +219,10 @@ func (w *frameWriter) flush() error {
 		return nil
 	}
 	w.stream.SetDeadline(time.Now().Add(writeTimeout))
-	_, err := w.stream.Write(w.buf)
+	n, err := w.stream.Write(w.buf)
+	if w.sent != nil {
+		w.sent.Add(uint64(n))
+	}
 	w.buf = w.buf[:0]
 	return err
 }
@@ -229,6 +248,9 @@ func (n *Node) effect(effect any) {
 	case replica.Stream:
 		n.queueTo(e.Session, e)
 	case replica.End:
+		if l := n.links[e.Session]; l != nil {
+			n.cfg.Log.Info("end session", "device", l.stream.Peer(), "code", e.Bye.Code, "reason", e.Bye.Text)
+		}
 		n.queueTo(e.Session, e)
 	case replica.Ingest:
 		n.ingest = append(n.ingest, newIngestion(e))

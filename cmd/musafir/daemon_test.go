@@ -41,9 +41,12 @@ func initDevice(t testing.TB) string {
 	return dir
 }
 
+// freeListen lets daemons of several tests run at once.
+const freeListen = "/ip4/127.0.0.1/tcp/0"
+
 // start runs the daemon and returns once it answers.
 func start(t testing.TB, dir string) *daemon {
-	d := &daemon{t: t, dir: dir, cmd: program(t, dir, "up", "--http", "127.0.0.1:0")}
+	d := &daemon{t: t, dir: dir, cmd: program(t, dir, "up", "--http", "127.0.0.1:0", "--listen", freeListen)}
 	d.cmd.Stderr = &d.errs
 	_ = os.Remove(filepath.Join(dir, runName)) // of a killed one, whose port another may have by now
 	if err := d.cmd.Start(); err != nil {

@@ -10,19 +10,13 @@ import (
 	"musafir/node/transport"
 )
 
-// defaultListen is where other devices reach this one, unless told otherwise.
-var defaultListen = []string{
-	"/ip4/0.0.0.0/tcp/7668", "/ip6/::/tcp/7668",
-	"/ip4/0.0.0.0/udp/7668/quic-v1", "/ip6/::/udp/7668/quic-v1",
-}
-
 // A network lets the node meet other devices through the transport.
 type network struct{ *transport.Host }
 
 func openNetwork(key ed25519.PrivateKey, listen []string, log *slog.Logger) (node.Network, error) {
 	h, err := transport.New(transport.Config{Key: key, Listen: listen, Log: log})
 	if err != nil {
-		return nil, err
+		return nil, explainPlaces(listen, err)
 	}
 	return network{h}, nil
 }

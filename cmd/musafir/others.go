@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"musafir/crdt"
@@ -67,14 +68,23 @@ func (d *device) Devices() []api.Device {
 }
 
 // Invite opens an invitation for one device.
-func (d *device) Invite(ctx context.Context, role string, valid time.Duration) (api.Invite, error) {
-	r, err := crdt.ParseRole(role)
-	if err != nil {
-		return api.Invite{}, &crdt.EditError{Err: err}
+func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (api.Invite, error) {
+	if d.network == nil {
+		return api.Invite{}, &crdt.EditError{Err: errors.New("an invitation is open only while musafir runs here and other devices can reach it: musafir up")}
 	}
-	code, err := d.Node.Invite(ctx, r, valid)
+	code, err := d.Node.Invite(ctx, role, valid)
+	for errors.Is(err, access.ErrNameTaken) { // by chance: one more draw helps
+		code, err = d.Node.Invite(ctx, role, valid)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, node.ErrStopped) {
+		err = &crdt.EditError{Err: err} // there are too many
+	}
 	if err != nil {
 		return api.Invite{}, err
 	}
-	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Truncate(time.Second), QR: "musafir:" + string(code)}, nil
+	link := ticket{code: code, peers: nearest(d.addrs())}
+	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Truncate(time.Second), QR: link.String()}, nil
 }
+
+// Notices is what else this device has to tell people.
+func (d *device) Notices() []string { return nil }

@@ -35,7 +35,7 @@ func TestReadme(t *testing.T) {
 	text := script.String()
 	for _, change := range [][2]string{
 		{"go test ./...\n", ""},
-		{"./musafir up\n", "./musafir up --http 127.0.0.1:0 2>up.err & trap 'kill $!' EXIT\n" +
+		{"./musafir up\n", "./musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 2>up.err & trap 'kill $!' EXIT\n" +
 			"for i in $(seq 600); do test -f $XDG_DATA_HOME/musafir/run.json && break; sleep 0.05; done\n"},
 		{"~/.local/share/musafir", "$XDG_DATA_HOME/musafir"},
 		{"http://127.0.0.1:7667/v1", `$(sed 's/.*"http":"\([^"]*\)".*/\1/' $XDG_DATA_HOME/musafir/run.json)/v1`},

@@ -49,7 +49,7 @@ const scriptWait = 30 * time.Second
 // startDaemon is `up`: a daemon on a free port, once it answers. Its process id is
 // in up.pid, what it says in up.err.
 func startDaemon(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(ts.Exec("sh", "-c", `musafir up --http 127.0.0.1:0 >up.out 2>up.err & echo $! >up.pid`))
+	ts.Check(ts.Exec("sh", "-c", `musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 >up.out 2>up.err & echo $! >up.pid`))
 	waitFor(ts, func() bool { _, err := os.Stat(filepath.Join(ts.Getenv("MUSAFIR_DATA"), runName)); return err == nil })
 	ts.Defer(func() { _ = ts.Exec("sh", "-c", "kill -9 $(cat up.pid) 2>/dev/null") })
 }

@@ -224,8 +224,9 @@ func TestThreeDevices(t *testing.T) {
 	const half, edits = 3000, 100
 	x := newTeam(t, 2)
 	var wg sync.WaitGroup
-	wg.Go(func() { x.daemons[0].load("patients", 0, half) })
-	wg.Go(func() { x.daemons[1].load("patients", half, 2*half) })
+	first, second := x.daemons[0], x.daemons[1]
+	wg.Go(func() { first.load("patients", 0, half) })
+	wg.Go(func() { second.load("patients", half, 2*half) })
 	x.join("third")
 	wg.Wait()
 	x.settle()

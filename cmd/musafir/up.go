@@ -27,6 +27,12 @@ func (a *app) upCommand() *cobra.Command {
 		Short: "Run the device in the foreground until Ctrl-C",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := errors.Join(to.check(), refuseNetwork(address)); err != nil {
+				return err
+			}
+			if !c.Flags().Changed("listen") {
+				to.listen = possible(defaultListen)
+			}
 			return a.up(c.Context(), address, to, verbose)
 		},
 	}
@@ -104,9 +110,6 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	if _, err := apiToken(dir); err != nil {
 		return err
 	}
-	if err := refuseNetwork(address); err != nil {
-		return err
-	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return explainListen(address, err)
@@ -126,6 +129,9 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	_, campName := d.Camp()
 	_, name, _ := d.Self()
 	a.say("Device %q of camp %q is up: %s", name, campName, run.HTTP)
+	if at := reachedAt(run.Listen); at != "" {
+		a.say("Other devices reach it at %s.", at)
+	}
 	a.say("The API's token is in %s. Stop with Ctrl-C.", filepath.Join(dir, tokenName))
 	err = <-ended
 	a.say("Stopped; everything written is on disk.")

@@ -41,6 +41,9 @@ func TestCheck(t *testing.T) {
 		{"somebody else under the admission", func(s *staff) *sealed { return s.begin(4, crdt.RecordLog, s.member) }, "not the one that was admitted"},
 		{"somebody else in a log of an unknown kind", func(s *staff) *sealed { return s.begin(4, 7, s.member) }, "not the one that was admitted"},
 		{"an admission that is none", func(s *staff) *sealed { return s.begin(1, crdt.RecordLog, s.records) }, "not held, or is none"},
+		{"a newer act in a record log for an admission", func(s *staff) *sealed {
+			return s.begin(1, crdt.RecordLog, s.record(1, s.records, unknown(t)))
+		}, "not held, or is none"},
 		{"an admission that is not held", func(s *staff) *sealed {
 			return s.birth(1, &crdt.Birth{Kind: crdt.RecordLog, Admission: crdt.EntryID{1}}, s.coordinator)
 		}, "not held, or is none"},
@@ -113,8 +116,8 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStaff(t)
-			camp := s.holding(s.all...)
 			x := c.entry(s)
+			camp := s.holding(s.all[:len(s.all)-1]...)
 			for range 2 { // by asking it nothing changes
 				wantRefusal(t, camp.Check(x.at, x.id, x.e), x, c.why)
 			}
@@ -133,6 +136,15 @@ func wantRefusal(t *testing.T, err error, x *sealed, why string) {
 		t.Errorf("refused because %q, want %q", r.Why, why)
 	case r.Entry != x.id || r.Log != x.log():
 		t.Errorf("refused entry %s of log %s", r.Entry, r.Log)
+	}
+}
+
+// A birth stands at the beginning, whatever else is wrong with its place.
+func TestCheckPlace(t *testing.T) {
+	s := newStaff(t)
+	c := s.holding(s.all...)
+	for _, at := range []crdt.Place{{Seq: 1}, {Prev: s.control.id}, next(s.control)} {
+		wantRefusal(t, c.Check(at, s.records.id, s.records.e), &sealed{at: at, id: s.records.id}, "in the middle of a log")
 	}
 }
 

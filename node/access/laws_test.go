@@ -65,7 +65,7 @@ func (h *history) draw(t *rapid.T) *act {
 	}
 	a := &act{does: rapid.SampledFrom([]string{"birth", "birth", "admit", "admit", "record", "unknown"}).Draw(t, "does")}
 	if a.does == "birth" {
-		a.admission = some("admission", func(a *act) bool { return a.does == "admit" || a == h.acts[0] })
+		a.admission = some("admission", func(a *act) bool { return a.does == "admit" || a.does == "unknown" || a == h.acts[0] })
 		a.key = a.admission.admits
 		if !usually("own key") {
 			a.key = rapid.IntRange(0, 5).Draw(t, "key")

@@ -224,6 +224,9 @@ func TestProofTooLong(t *testing.T) {
 	for key := range 41 {
 		items, err := c.Proof(device(key), w.read)
 		if err == nil {
+			if _, err := access.EncodeProof(items); err != nil {
+				t.Errorf("key %d: %v", key, err)
+			}
 			if key != longest {
 				t.Errorf("key %d is proven by less than one before", key)
 			}
@@ -244,6 +247,10 @@ func TestProofTooLong(t *testing.T) {
 	}
 	if err := c.Verify(items, device(0)); !errors.Is(err, access.ErrProofTooLong) {
 		t.Errorf("a long proof: %v", err)
+	}
+	items = []access.Item{{Place: crdt.Place{Log: w.first.log()}, Entry: w.first.e.Encoded()}}
+	if _, err := access.EncodeProof(items); err == nil {
+		t.Error("an item stands nowhere")
 	}
 	if _, err := access.DecodeProof(make([]byte, access.MaxProofBytes+1)); !errors.Is(err, access.ErrProofTooLong) {
 		t.Errorf("long bytes: %v", err)

@@ -138,7 +138,7 @@ func (r *proofReader) item() Item {
 	if it.Place.Seq > 0 {
 		it.Place.Log, it.Place.Prev = r.hash(), r.hash()
 	}
-	it.Entry = r.entry(r.uvarint())
+	it.Entry = r.entry(int(r.uvarint()))
 	copy(it.Seal[:], r.take(len(it.Seal)))
 	if !r.bad && r.seen.entry(&it) != nil {
 		r.bad = true
@@ -146,14 +146,11 @@ func (r *proofReader) item() Item {
 	return it
 }
 
-// entry reads an entry of n bytes: as they are up to the head of a hash, then the
-// hash, and so on.
-func (r *proofReader) entry(n uint64) []byte {
-	if n > crdt.MaxEntryBytes {
-		r.bad = true
-	}
+// entry reads an entry of so many bytes: as they are up to the head of a hash, then
+// the hash, and so on.
+func (r *proofReader) entry(left int) []byte {
 	var entry []byte
-	for left := int(n); left > 0 && !r.bad; {
+	for left > 0 && !r.bad {
 		n := plain(r.b, left)
 		entry = append(entry, r.take(n)...)
 		if left -= n; left > 0 && !r.bad {

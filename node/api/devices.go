@@ -44,5 +44,9 @@ func (s *Server) peers(c *call) error {
 
 // devices are those that take part in the camp.
 func (s *Server) devices(c *call) error {
-	return c.answerJSON(http.StatusOK, map[string]any{"devices": s.backend.Devices()})
+	devices := s.backend.Devices()
+	if devices == nil {
+		devices = []Device{}
+	}
+	return c.answerJSON(http.StatusOK, map[string]any{"devices": devices})
 }

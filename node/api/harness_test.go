@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -42,6 +43,8 @@ type device struct {
 	held    []api.Held
 	peers   []api.Peer
 	devices []api.Device
+	notices []string
+	role    string // "": coordinator
 }
 
 // Note is what an earlier request with that key left.
@@ -95,7 +98,7 @@ func (d *device) run(t testing.TB) {
 func (d *device) Camp() (crdt.CampID, string) { return d.founded.Camp, "Kutupalong" }
 
 func (d *device) Self() (id crdt.DeviceID, name, role string) {
-	return crdt.DeviceIDOf(d.key.Public().(ed25519.PublicKey)), "registration", "coordinator"
+	return crdt.DeviceIDOf(d.key.Public().(ed25519.PublicKey)), "registration", cmp.Or(d.role, "coordinator")
 }
 
 func (d *device) Device(log crdt.LogID) crdt.DeviceID {
@@ -413,11 +416,9 @@ func (d *device) Peers(context.Context) ([]api.Peer, error) { return d.peers, ni
 
 func (d *device) Devices() []api.Device { return d.devices }
 
-func (d *device) Invite(_ context.Context, role string, valid time.Duration) (api.Invite, error) {
-	r, err := crdt.ParseRole(role)
-	if err != nil {
-		return api.Invite{}, &crdt.EditError{Err: err}
-	}
-	code, err := d.Node.Invite(context.Background(), r, valid)
-	return api.Invite{Code: string(code)}, err
+func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (api.Invite, error) {
+	code, err := d.Node.Invite(ctx, role, valid)
+	return api.Invite{Code: string(code), Expires: time.Now().Add(valid), QR: "musafir:" + string(code)}, err
 }
+
+func (d *device) Notices() []string { return d.notices }

@@ -1,9 +1,10 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
+
+	"musafir/crdt"
 )
 
 // An Invite is an open invitation for one device.
@@ -13,29 +14,79 @@ type Invite struct {
 	QR      string    `json:"qr"` // what a QR code of it holds
 }
 
-const expiresDefault = 10 * time.Minute
+// How long an invitation is good for.
+const (
+	expiresDefault = 10 * time.Minute
+	expiresMax     = 24 * time.Hour
+)
 
+// invite opens an invitation. Only a coordinator's would let anybody in.
 func (s *Server) invite(c *call) error {
 	b, err := c.body(jsonType)
 	if err != nil {
 		return err
 	}
-	ask := struct {
-		Role    string `json:"role"`
-		Expires string `json:"expires"`
-	}{Role: "member", Expires: expiresDefault.String()}
-	if len(b) > 0 {
-		if err := json.Unmarshal(b, &ask); err != nil {
-			return badRequest("The document is not {\"role\",\"expires\"}: %v.", err)
-		}
+	role, valid, err := inviteOf(b)
+	if err != nil {
+		return err
 	}
-	valid, err := time.ParseDuration(ask.Expires)
-	if err != nil || valid <= 0 {
-		return badRequest("\"expires\" is a duration such as \"10m\".")
+	if _, _, own := s.backend.Self(); own != crdt.RoleCoordinator.String() {
+		return &problem{Status: http.StatusConflict,
+			Detail: "This device is a " + own + ", and only a coordinator can invite devices. Ask for the code on a coordinator's device: the list of devices says which are."}
 	}
-	invite, err := s.backend.Invite(c.r.Context(), ask.Role, valid)
+	invite, err := s.backend.Invite(c.r.Context(), role, valid)
 	if err != nil {
 		return err
 	}
 	return c.answerJSON(http.StatusCreated, invite)
+}
+
+// inviteOf reads {"role","expires"}, each of which may be absent, as may all of it.
+func inviteOf(body []byte) (role crdt.Role, valid time.Duration, err error) {
+	role, valid = crdt.RoleMember, expiresDefault
+	if len(body) == 0 {
+		return role, valid, nil
+	}
+	members, err := parseDocument(body)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, m := range members {
+		switch m.name {
+		case "role":
+			role, err = m.role()
+		case "expires":
+			valid, err = m.expires()
+		default:
+			err = m.unknown(`"role" and "expires"`)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	return role, valid, nil
+}
+
+func (p part) role() (crdt.Role, error) {
+	name, err := p.text()
+	if err != nil {
+		return 0, err
+	}
+	role, err := crdt.ParseRole(name)
+	if err != nil {
+		return 0, badRequest("%v", err)
+	}
+	return role, nil
+}
+
+func (p part) expires() (time.Duration, error) {
+	text, err := p.text()
+	if err != nil {
+		return 0, err
+	}
+	valid, err := time.ParseDuration(text)
+	if err != nil || valid <= 0 || valid > expiresMax {
+		return 0, badRequest("\"expires\" is how long the code is good for, such as \"10m\" or \"2h\": more than nothing, and at most 24h.")
+	}
+	return valid, nil
 }

@@ -14,11 +14,8 @@ func (r *Replica) ourProof() (*wire.Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &wire.Proof{}
-	for _, it := range items {
-		p.Entries = append(p.Entries, wire.Entry{Place: it.Place, Raw: it.Entry, Seal: it.Seal})
-	}
-	return p, nil
+	packed, err := access.EncodeProof(items)
+	return &wire.Proof{Packed: packed}, err
 }
 
 // sealed reads an entry that was sealed on its own.
@@ -42,9 +39,9 @@ func (r *Replica) sealed(d crdt.Dep) (raw []byte, seal crdt.Seal, err error) {
 
 // checkProof checks what a peer shows.
 func (r *Replica) checkProof(f *wire.Proof, peer crdt.DeviceID) error {
-	items := make([]access.Item, len(f.Entries))
-	for i, e := range f.Entries {
-		items[i] = access.Item{Place: e.Place, Entry: e.Raw, Seal: e.Seal}
+	items, err := access.DecodeProof(f.Packed)
+	if err != nil {
+		return err
 	}
 	return r.writer.Members.Verify(items, peer)
 }

@@ -125,3 +125,11 @@ func (f *Batch) parseBody(body []byte) error {
 	}
 	return f.parsePayload(payload)
 }
+
+// checkEntry checks the size of an encoded entry.
+func checkEntry(raw []byte) error {
+	if len(raw) == 0 {
+		return errEmptyEntry
+	}
+	return tooLarge("entry", len(raw), crdt.MaxEntryBytes, "bytes")
+}

@@ -13,7 +13,7 @@ var encMode = must(cbor.CoreDetEncOptions().UserBufferEncMode())
 
 var decMode = must(cbor.DecOptions{
 	IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden, UTF8: cbor.UTF8RejectInvalid,
-	MaxNestedLevels: 4, MaxArrayElements: 2 * MaxProofEntries, MaxMapPairs: 16,
+	MaxNestedLevels: 4, MaxArrayElements: 32, MaxMapPairs: 16,
 }.DecMode())
 
 func must[T any](v T, err error) T {

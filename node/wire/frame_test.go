@@ -51,7 +51,7 @@ func TestLargestFrames(t *testing.T) {
 	}
 	for _, f := range []wire.Frame{
 		&wire.Hail{Version: math.MaxUint64},
-		&wire.Proof{Entries: []wire.Entry{{Raw: noise(wire.MaxProofBytes - 142)}}},
+		&wire.Proof{Packed: noise(wire.MaxProofBytes)},
 		&wire.Hello{Version: math.MaxUint64, Time: wire.MaxTimeMs, Unmerged: math.MaxUint64, Program: long(wire.MaxProgramBytes)},
 		&wire.Frontier{Full: true, Heads: someHeads(wire.MaxHeadsBytes/53, 1<<34, true)},
 		&wire.Have{Heads: someHeads(wire.MaxHeadsBytes/29, 1<<34, false)},
@@ -87,10 +87,8 @@ func TestAppendRefuses(t *testing.T) {
 		f    wire.Frame
 		want error
 	}{
-		{"no entry in a proof", &wire.Proof{}, wire.ErrMalformed},
-		{"an empty entry in a proof", &wire.Proof{Entries: make([]wire.Entry, 1)}, wire.ErrMalformed},
-		{"17 entries in a proof", &wire.Proof{Entries: slices.Repeat([]wire.Entry{{Raw: entry[0]}}, 17)}, wire.ErrTooLarge},
-		{"a proof of more than 4 KiB", &wire.Proof{Entries: []wire.Entry{{Raw: make([]byte, wire.MaxProofBytes-141)}}}, wire.ErrTooLarge},
+		{"an empty proof", &wire.Proof{}, wire.ErrMalformed},
+		{"a proof of more than 4 KiB", &wire.Proof{Packed: make([]byte, wire.MaxProofBytes+1)}, wire.ErrTooLarge},
 		{"a late hello", &wire.Hello{Time: wire.MaxTimeMs + 1}, wire.ErrMalformed},
 		{"a long program", &wire.Hello{Program: strings.Repeat("m", 33)}, wire.ErrTooLarge},
 		{"a program of two lines", &wire.Hello{Program: "a\nb"}, wire.ErrMalformed},
@@ -317,7 +315,7 @@ func TestReadWithin(t *testing.T) {
 	if _, err := wire.ReadWithin(r, wire.MaxGreetingBytes); err != nil {
 		t.Error(err)
 	}
-	if _, err := wire.ReadWithin(r, wire.MaxGreetingBytes); !errors.Is(err, wire.ErrTooLarge) || !strings.Contains(err.Error(), "4096") {
+	if _, err := wire.ReadWithin(r, wire.MaxGreetingBytes); !errors.Is(err, wire.ErrTooLarge) || !strings.Contains(err.Error(), "4104") {
 		t.Error(err)
 	}
 }

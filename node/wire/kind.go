@@ -31,7 +31,7 @@ var kinds = [...]struct {
 }{
 	KindHail:     {"hail", MaxSmallFrameBytes, func() Frame { return new(Hail) }},
 	KindProve:    {"prove", MaxSmallFrameBytes, func() Frame { return new(Prove) }},
-	KindProof:    {"proof", MaxProofBytes, func() Frame { return new(Proof) }},
+	KindProof:    {"proof", MaxProofFrameBytes, func() Frame { return new(Proof) }},
 	KindHello:    {"hello", MaxSmallFrameBytes, func() Frame { return new(Hello) }},
 	KindFrontier: {"frontier", MaxFrameBytes, func() Frame { return new(Frontier) }},
 	KindHave:     {"have", MaxFrameBytes, func() Frame { return new(Have) }},

@@ -10,13 +10,13 @@ const Version = 1
 const (
 	MaxFrameBytes      = crdt.MaxEntryBytes + 64<<10 // the largest entry and what goes with it
 	MaxSmallFrameBytes = 128                         // frames that hold nothing long
-	MaxProofBytes      = 4 << 10
+	MaxProofFrameBytes = MaxProofBytes + 8
 	MaxTrailBytes      = 2 << 10
 	MaxByeBytes        = 256
 
 	// MaxGreetingBytes is enough for every frame that a device sends before it is
 	// known as a member. See [ReadWithin].
-	MaxGreetingBytes = MaxProofBytes
+	MaxGreetingBytes = MaxProofFrameBytes
 )
 
 // Limits of what stands in a frame.
@@ -25,7 +25,7 @@ const (
 	MaxByeTextBytes = 200
 	MaxTimeMs       = 1<<48 - 1 // as in a hybrid time
 	MaxGrantBytes   = 1 << 30
-	MaxProofEntries = 16
+	MaxProofBytes   = 4 << 10            // packed
 	MaxTrailPoints  = 65                 // s-1, s-2, s-4, ... s-2^63, and 0
 	MaxHeadsBytes   = MaxFrameBytes - 64 // of heads, packed, in one frame
 	MaxPayloadBytes = MaxFrameBytes - 2  // of a batch frame, before compression: all but kind and flags
