@@ -3,7 +3,6 @@ package node
 import (
 	"crypto/rand"
 	"errors"
-	"time"
 
 	"musafir/crdt"
 	"musafir/node/replica"
@@ -78,7 +77,7 @@ func (n *Node) do(g *replica.Group, r *request) {
 	}
 	salts := make([]byte, len(r.tx.Edits)*crdt.SaltSize)
 	rand.Read(salts) // never fails
-	r.receipt, r.err = g.Write(&r.tx, salts, time.Now().UnixMilli())
+	r.receipt, r.err = g.Write(&r.tx, salts, n.wall())
 }
 
 // gatherIngest brings what came from others into the group, as far as it takes it.
@@ -86,7 +85,7 @@ func (n *Node) do(g *replica.Group, r *request) {
 func (n *Node) gatherIngest(g *replica.Group) (ended []*ingestion) {
 	for len(n.ingest) > 0 && !g.Full() {
 		in := n.ingest[0]
-		in.err = g.Ingest(in.left[0], time.Now().UnixMilli())
+		in.err = g.Ingest(in.left[0], n.wall())
 		in.left = in.left[1:]
 		if in.err != nil || len(in.left) == 0 {
 			ended = append(ended, in)
@@ -103,11 +102,24 @@ func (n *Node) committed(writer *replica.Writer, ended []*ingestion, err error) 
 		if err != nil && in.err == nil {
 			in.err = err
 		}
+		if l := n.links[in.session]; l != nil {
+			l.pending.Release(int64(in.batch.Bytes))
+		}
 		e.Batches = append(e.Batches, replica.Outcome{Session: in.session, Batch: in.batch, Err: in.err})
 	}
 	if err != nil {
 		n.cfg.Log.Error("write", "error", err)
-		n.ingest = nil // whoever sent it will send it again
+		n.dropIngest() // whoever sent it will send it again
 	}
 	n.step(e)
+}
+
+// dropIngest forgets what came from others and is not written.
+func (n *Node) dropIngest() {
+	for _, in := range n.ingest {
+		if l := n.links[in.session]; l != nil {
+			l.pending.Release(int64(in.batch.Bytes))
+		}
+	}
+	n.ingest = nil
 }

@@ -96,7 +96,7 @@ func (n *Node) welcome(ctx context.Context, joiner crdt.DeviceID, knock *wire.Kn
 func (n *Node) Admit(ctx context.Context, a crdt.Admission) (crdt.Receipt, error) {
 	random := incarnation()
 	wait, err := n.submit(ctx, &request{done: make(chan struct{}), act: func(g *replica.Group) (crdt.Receipt, error) {
-		id, err := g.Admit(a, random, time.Now().UnixMilli())
+		id, err := g.Admit(a, random, n.wall())
 		return crdt.Receipt{Entry: id}, err
 	}})
 	if err != nil {

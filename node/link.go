@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"musafir/node/replica"
 	"musafir/node/wire"
 )
@@ -18,6 +20,8 @@ const (
 	outMax       = 4096             // frames that wait for a peer; a slower one is dropped
 	writeTimeout = 30 * time.Second // for one frame
 	readBuffer   = 64 << 10
+	pendingMax   = 8 << 20 // bytes of entries of one session that wait to be written; more wait in the network
+	sessionsMax  = 128
 )
 
 // A link is the stream of one session, with a goroutine that reads and one that
@@ -26,28 +30,39 @@ type link struct {
 	id     replica.Session
 	stream Stream
 	out    chan any // Send, Stream and End effects
-	ended  chan struct{}
+	ended  <-chan struct{}
+	end    context.CancelFunc
 	once   sync.Once
 
-	received, sent atomic.Uint64 // bytes of frames
+	pending        *semaphore.Weighted // bytes of batches that are not written yet
+	received, sent atomic.Uint64       // bytes of frames
 }
 
 // serve runs a session on a stream until it ends.
 func (n *Node) serve(ctx context.Context, stream Stream) {
-	l := &link{stream: stream, out: make(chan any, outMax), ended: make(chan struct{})}
+	life, end := context.WithCancel(context.Background())
+	l := &link{
+		stream: stream, out: make(chan any, outMax), end: end, ended: life.Done(),
+		pending: semaphore.NewWeighted(pendingMax),
+	}
+	defer l.close()
+	kept := false
 	err := n.call(ctx, func() {
+		kept = n.penalties.holds(stream.Peer(), time.Now()) || len(n.links) >= sessionsMax
+		if kept {
+			return
+		}
 		n.sessions++
 		l.id = n.sessions
 		n.links[l.id] = l
 		n.step(replica.Opened{Session: l.id, Peer: stream.Peer(), Inbound: stream.Inbound(), Remote: stream.Remote()})
 	})
-	if err != nil {
-		stream.Reset()
+	if err != nil || kept {
 		return
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { n.write(l) })
-	err = n.read(l)
+	err = n.read(life, l)
 	l.close()
 	n.post(replica.Closed{Session: l.id, Err: err})
 	wg.Wait()
@@ -55,7 +70,7 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 
 // close ends the link at once.
 func (l *link) close() {
-	l.once.Do(func() { close(l.ended); l.stream.Reset() })
+	l.once.Do(func() { l.end(); l.stream.Reset() })
 }
 
 // post gives an event to the loop; false if the node stops.
@@ -70,7 +85,7 @@ func (n *Node) post(e any) bool {
 
 // read takes frames until the stream ends. What comes in batches is verified here,
 // beside the loop.
-func (n *Node) read(l *link) error {
+func (n *Node) read(life context.Context, l *link) error {
 	r := bufio.NewReaderSize(counter{l.stream, &l.received}, readBuffer)
 	v := replica.NewVerifier(n.cfg.Writer.Camp, n.cfg.Logs)
 	gap := 0
@@ -88,6 +103,9 @@ func (n *Node) read(l *link) error {
 			if event, gap = arrival(v, l.id, b, gap); event == nil {
 				continue
 			}
+		}
+		if a, ok := event.(replica.Arrival); ok && a.Batch != nil && l.pending.Acquire(life, int64(a.Batch.Bytes)) != nil {
+			return nil
 		}
 		if !n.post(event) {
 			return ErrStopped
@@ -229,7 +247,7 @@ func (w *frameWriter) flush() error {
 
 // step gives an event to the replica and does what it asks for.
 func (n *Node) step(what any) {
-	e := replica.Event{Now: time.Since(n.started).Milliseconds(), Wall: time.Now().UnixMilli(), What: what}
+	e := replica.Event{Now: time.Since(n.started).Milliseconds(), Wall: n.wall(), What: what}
 	if err := n.replica.Step(e); err != nil {
 		n.cfg.Log.Error("sync", "error", err)
 	}
@@ -249,6 +267,9 @@ func (n *Node) effect(effect any) {
 		n.queueTo(e.Session, e)
 	case replica.End:
 		if l := n.links[e.Session]; l != nil {
+			if e.Bye.Code == wire.ByeRule {
+				n.penalties.breach(l.stream.Peer(), time.Now())
+			}
 			n.cfg.Log.Info("end session", "device", l.stream.Peer(), "code", e.Bye.Code, "reason", e.Bye.Text)
 		}
 		n.queueTo(e.Session, e)

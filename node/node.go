@@ -25,6 +25,7 @@ type Config struct {
 	Network Network                                  // nil: the device writes and meets nobody
 	Dial    []string                                 // addresses of other devices, as people write them
 	Rekey   *Rekey                                   // nil: the device keeps its key, come what may
+	Ahead   time.Duration                            // how far the device's clock is set ahead of the machine's, for tests
 	Log     *slog.Logger
 }
 
@@ -52,16 +53,17 @@ type Node struct {
 	holders  atomic.Pointer[replica.Holders] // for readers; at most a tick old
 
 	// The rest belongs to the loop.
-	writer   *replica.Writer
-	replica  *replica.Replica
-	links    map[replica.Session]*link
-	ingest   []*ingestion
-	keep     map[crdt.DeviceID][]byte // to be stored with the next commit
-	sessions replica.Session          // the last number given
-	invites  access.Invitations
-	targets  []*target
-	network  Network
-	renewing chan struct{} // closed when the network must be opened anew
+	writer    *replica.Writer
+	replica   *replica.Replica
+	links     map[replica.Session]*link
+	ingest    []*ingestion
+	keep      map[crdt.DeviceID][]byte // to be stored with the next commit
+	sessions  replica.Session          // the last number given
+	invites   access.Invitations
+	penalties penalties
+	targets   []*target
+	network   Network
+	renewing  chan struct{} // closed when the network must be opened anew
 }
 
 type request struct {
@@ -77,7 +79,7 @@ func New(cfg Config) *Node {
 	n := &Node{
 		cfg: cfg, writer: cfg.Writer, started: time.Now(),
 		queue: make(chan *request, queueMax), calls: make(chan func()), events: make(chan any, eventsMax),
-		stopped: make(chan struct{}), links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
+		stopped: make(chan struct{}), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
 	}
 	n.targets, n.network, n.renewing = n.findTargets(), cfg.Network, make(chan struct{})
 	n.begin(cfg.Peers)
@@ -202,6 +204,9 @@ func (n *Node) loop(ctx context.Context) error {
 		}
 	}
 }
+
+// wall is the device's own time, in milliseconds since 1970.
+func (n *Node) wall() int64 { return time.Now().Add(n.cfg.Ahead).UnixMilli() }
 
 func (n *Node) drain() {
 	for {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"time"
 
 	"musafir/node/replica"
 	"musafir/node/wire"
@@ -34,7 +33,7 @@ func (n *Node) renew() {
 	for id := range n.links {
 		n.queueTo(id, replica.End{Session: id, Bye: wire.Bye{Code: wire.ByeRenewed, Text: "this device begins a new log and a new key"}})
 	}
-	n.ingest = nil
+	n.dropIngest()
 	n.begin(n.replica.Peers())
 	close(n.renewing)
 	n.renewing = make(chan struct{})
@@ -49,7 +48,7 @@ func (n *Node) rekey() error {
 		return err
 	}
 	g := replica.NewGroup(n.cfg.Begin(), n.writer)
-	if err := g.Renew(key, incarnation(), time.Now().UnixMilli()); err != nil {
+	if err := g.Renew(key, incarnation(), n.wall()); err != nil {
 		g.Discard()
 		return err
 	}

@@ -22,7 +22,11 @@ func (a *app) conflictsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return answer(a, doc, printConflicts)
+				names, err := a.names(c.Context(), cl)
+				if err != nil {
+					return err
+				}
+				return answer(a, doc, func(w io.Writer, doc conflictsDoc) { printConflicts(w, doc, names) })
 			})
 		},
 	}
@@ -33,7 +37,7 @@ type conflictsDoc struct {
 	Next      string        `json:"next"`
 }
 
-func printConflicts(w io.Writer, doc conflictsDoc) {
+func printConflicts(w io.Writer, doc conflictsDoc, names deviceNames) {
 	for _, c := range doc.Conflicts {
 		if c.Field == "" {
 			fmt.Fprintf(w, "%s/%s\n  shown\tthe record, alive\n", c.Collection, printable(c.ID))
@@ -41,7 +45,7 @@ func printConflicts(w io.Writer, doc conflictsDoc) {
 			fmt.Fprintf(w, "%s/%s  %s\n  shown\t%s\n", c.Collection, printable(c.ID), printable(c.Field), plain(c.Value))
 		}
 		for _, s := range c.Siblings {
-			fmt.Fprintf(w, "  beside it\t%s\n", s.describe(c.Field))
+			fmt.Fprintf(w, "  beside it\t%s\n", s.describe(c.Field, names))
 		}
 	}
 	if doc.Next != "" {
@@ -84,6 +88,6 @@ func (a *app) resolve(ctx context.Context, collection, id string, body map[strin
 		if err != nil {
 			return err
 		}
-		return answer(a, doc, func(w io.Writer, r recordDoc) { r.print(w) })
+		return a.printRecord(ctx, c, doc)
 	})
 }

@@ -33,7 +33,7 @@ func (s *demoStory) gather(ctx context.Context) (err error) {
 }
 
 func (s *demoStory) join(ctx context.Context, name string, others ...*localDevice) (*localDevice, error) {
-	d, code, err := s.camp.join(ctx, s.desk, name)
+	d, code, err := s.camp.join(ctx, s.desk, s.desk.address(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *demoStory) apart(ctx context.Context) error {
 	if err := s.tent.down(); err != nil {
 		return err
 	}
-	s.tells("Its daemon is stopped. It still takes what is written on it.")
+	s.tells("Musafir is stopped there: nothing reaches it, and it still takes what is written on it.")
 	other, same, gone := &s.patients[0], &s.patients[1], &s.patients[2]
 	for _, w := range []struct {
 		who    string

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"musafir/crdt"
 	"musafir/node"
@@ -65,6 +66,7 @@ func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 	cfg := node.Config{
 		Begin: func() replica.Batch { return dir.Begin() },
 		Logs:  dir, Sweep: dir.Sweep, Writer: writer, Peers: peers, Program: programVersion(), Dial: to.dial, Log: log,
+		Ahead: clockAhead(),
 	}
 	d := &device{Dir: dir, campName: first.Founding.Camp, names: map[crdt.LogID]crdt.DeviceID{}}
 	if len(to.listen) > 0 {
@@ -79,6 +81,12 @@ func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 	}
 	d.Node = node.New(cfg)
 	return d, nil
+}
+
+// clockAhead is how far a test sets the device's clock ahead: $MUSAFIR_CLOCK_AHEAD.
+func clockAhead() time.Duration {
+	ahead, _ := time.ParseDuration(os.Getenv("MUSAFIR_CLOCK_AHEAD"))
+	return ahead
 }
 
 // readPeers reads what is remembered of other devices.
@@ -142,7 +150,7 @@ func refuseForeign(path string) error {
 
 // ours are the names of what an interrupted start may have left.
 var ours = map[string]bool{
-	"format": true, "key": true, "device": true, "db": true, "lock": true, "ballast": true, runName: true, tokenName: true,
+	"format": true, "key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true,
 }
 
 // addrs is where other devices reach this one.

@@ -44,7 +44,7 @@ func (a *app) showRecord(ctx context.Context, method, path string) error {
 		if err != nil {
 			return err
 		}
-		return answer(a, doc, func(w io.Writer, r recordDoc) { r.print(w) })
+		return a.printRecord(ctx, c, doc)
 	})
 }
 

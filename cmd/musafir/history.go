@@ -26,12 +26,16 @@ func (a *app) history(ctx context.Context, collection, id string) error {
 		if err != nil {
 			return err
 		}
+		names, err := a.names(ctx, c)
+		if err != nil {
+			return err
+		}
 		type entries struct {
 			Entries []historyDoc `json:"entries"`
 		}
 		return answer(a, doc, func(w io.Writer, h entries) {
 			for _, e := range h.Entries {
-				fmt.Fprintf(w, "%s\t%s\n", by(e.Author, e.Device, e.Time), short(e.Entry))
+				fmt.Fprintf(w, "%s\t%s\n", by(e.Author, names.of(e.Device), e.Time), short(e.Entry))
 				for _, c := range e.Changes {
 					fmt.Fprintf(w, "  %s\n", c.describe())
 				}

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -36,6 +38,9 @@ func newLocalCamp(parent, pattern string) (*localCamp, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+	// A reader who leaves, as head does, must not end this process before it has
+	// tidied up.
+	signal.Ignore(syscall.SIGPIPE)
 	dir, err := os.MkdirTemp(parent, pattern)
 	if err != nil {
 		return nil, err
@@ -70,8 +75,9 @@ func (c *localCamp) found(ctx context.Context, camp, name string) (*localDevice,
 	return d, err
 }
 
-// join admits a device with a code that another one gives, and leaves it down.
-func (c *localCamp) join(ctx context.Context, at *localDevice, name string) (d *localDevice, code string, err error) {
+// join admits a device with a code that another one gives, at an address that leads
+// to that one, and leaves it down.
+func (c *localCamp) join(ctx context.Context, at *localDevice, address, name string) (d *localDevice, code string, err error) {
 	doc, err := at.musafir(ctx, "invite", "--json")
 	if err != nil {
 		return nil, "", err
@@ -81,7 +87,7 @@ func (c *localCamp) join(ctx context.Context, at *localDevice, name string) (d *
 		return nil, "", fmt.Errorf("read the invitation: %w", err)
 	}
 	d = c.add(name)
-	_, err = d.musafir(ctx, "join", invitation.Code, "--device", name, "--peer", at.address())
+	_, err = d.musafir(ctx, "join", invitation.Code, "--device", name, "--peer", address)
 	return d, invitation.Code, err
 }
 

@@ -19,10 +19,12 @@ func (d *device) Peers(ctx context.Context) ([]api.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, _ := d.Members()
-	list := make([]api.Peer, len(known))
-	for i, p := range known {
-		list[i] = peerDoc(p, members)
+	members, self := d.Members()
+	var list []api.Peer
+	for _, p := range known {
+		if p.ID != self { // an address that leads here
+			list = append(list, peerDoc(p, members))
+		}
 	}
 	return list, nil
 }
@@ -42,7 +44,7 @@ func peerDoc(p node.Peer, members *access.Camp) api.Peer {
 		doc.LastHeard = time.UnixMilli(p.LastHeard).UTC().Format(apiTime)
 	}
 	if p.Err != nil && !p.Connected {
-		doc.Problem = p.Err.Error()
+		doc.Problem = whyNot(p.Err)
 	}
 	return doc
 }
@@ -83,7 +85,7 @@ func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration
 		return api.Invite{}, err
 	}
 	link := ticket{code: code, peers: nearest(d.addrs())}
-	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Truncate(time.Second), QR: link.String()}, nil
+	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Format(apiTime), QR: link.String()}, nil
 }
 
 // Notices is what else this device has to tell people.

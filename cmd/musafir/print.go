@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"musafir/node/api"
 )
 
 // printJSON prints a document of our own.
@@ -42,6 +45,7 @@ type (
 		Version    string                  `json:"version"`
 		Deleted    bool                    `json:"deleted"`
 		Updated    time.Time               `json:"updated"`
+		Copies     int                     `json:"copies"`
 	}
 	siblingDoc struct {
 		Value   json.RawMessage `json:"value"`
@@ -80,12 +84,13 @@ type (
 		Counts    struct {
 			Entries, Records, Conflicts, Quarantined uint64
 		} `json:"counts"`
-		Peers []json.RawMessage `json:"peers"`
+		Peers []api.Peer `json:"peers"`
 		Disk  struct {
 			Free  uint64 `json:"free"`
 			Used  uint64 `json:"used"`
 			State string `json:"state"`
 		} `json:"disk"`
+		Warnings []string `json:"warnings"`
 	}
 )
 
@@ -103,7 +108,7 @@ func answer[T any](a *app, doc json.RawMessage, words func(w io.Writer, v T)) er
 	return w.Flush()
 }
 
-func (r *recordDoc) print(w io.Writer) {
+func (r *recordDoc) print(w io.Writer, names deviceNames) {
 	state := ""
 	if r.Deleted {
 		state = "  (deleted)"
@@ -113,14 +118,17 @@ func (r *recordDoc) print(w io.Writer) {
 		fmt.Fprintf(w, "  %s\t%s\n", f.name, f.text)
 	}
 	fmt.Fprintf(w, "  changed\t%s\n", localTime(r.Updated))
+	if r.Copies > 1 {
+		fmt.Fprintf(w, "  copies\ton %d devices\n", r.Copies)
+	}
 	for _, path := range sortedKeys(r.Conflicts) {
 		for _, s := range r.Conflicts[path] {
-			fmt.Fprintf(w, "  CONFLICT\t%s\n", s.describe(path))
+			fmt.Fprintf(w, "  CONFLICT\t%s\n", s.describe(path, names))
 		}
 	}
 }
 
-func (s *siblingDoc) describe(path string) string {
+func (s *siblingDoc) describe(path string, names deviceNames) string {
 	path = printable(path)
 	what := fmt.Sprintf("%s: %s", path, plain(s.Value))
 	switch {
@@ -132,17 +140,33 @@ func (s *siblingDoc) describe(path string) string {
 	if s.Entry == "" {
 		return what + "  (a counter's sum)"
 	}
-	return fmt.Sprintf("%s  (%s, entry %s)", what, by(s.Author, s.Device, s.Time), short(s.Entry))
+	return fmt.Sprintf("%s  (%s, entry %s)", what, by(s.Author, names.of(s.Device), s.Time), short(s.Entry))
 }
 
+// by is who wrote, and when and where. device is its name.
 func by(author, device string, t time.Time) string {
 	if author == "" {
-		author = "device " + short(device)
+		return "device " + device + ", " + localTime(t)
 	}
-	return printable(author) + ", " + localTime(t)
+	return printable(author) + ", " + localTime(t) + ", on " + device
 }
 
 func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// printRecord prints an answer that is a record. Devices are asked for only where it
+// shows them.
+func (a *app) printRecord(ctx context.Context, c *client, doc json.RawMessage) error {
+	var r recordDoc
+	var names deviceNames
+	err := json.Unmarshal(doc, &r)
+	if err == nil && len(r.Conflicts) > 0 {
+		names, err = a.names(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
+	return answer(a, doc, func(w io.Writer, r recordDoc) { r.print(w, names) })
+}
 
 // short is enough of an entry id to name it on the command line.
 func short(id string) string { return id[:min(len(id), 32)] }

@@ -63,7 +63,7 @@ func (a *app) put(ctx context.Context, args []string, replace bool) error {
 		if err != nil {
 			return err
 		}
-		return answer(a, doc, func(w io.Writer, r recordDoc) { r.print(w) })
+		return a.printRecord(ctx, c, doc)
 	})
 }
 

@@ -35,9 +35,11 @@ func TestReadme(t *testing.T) {
 	text := script.String()
 	for _, change := range [][2]string{
 		{"go test ./...\n", ""},
-		{"./musafir up\n", "./musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 2>up.err & trap 'kill $!' EXIT\n" +
+		{"./musafir up\n", "./musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 2>up.err & trap 'kill $(jobs -p)' EXIT\n" +
 			"for i in $(seq 600); do test -f $XDG_DATA_HOME/musafir/run.json && break; sleep 0.05; done\n"},
 		{"~/.local/share/musafir", "$XDG_DATA_HOME/musafir"},
+		{"~/musafir-tent", "$XDG_DATA_HOME/tent"},
+		{"/ip4/0.0.0.0/tcp/0", freeListen},
 		{"http://127.0.0.1:7667/v1", `$(sed 's/.*"http":"\([^"]*\)".*/\1/' $XDG_DATA_HOME/musafir/run.json)/v1`},
 		{"curl -sN ", "timeout 3 curl -sN "},
 		{"follow=true\"\n", "follow=true\" || test $? = 124\n"},
@@ -51,7 +53,7 @@ func TestReadme(t *testing.T) {
 	text = strings.ReplaceAll(text, "curl -sN ", "curl -sfN ")
 	out := runIn(t, copyRepository(t), text)
 	for _, want := range []string{
-		"Nothing was lost", "Recovery key", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "registration desk",
+		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "registration desk",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the README's commands did not print %q:\n%s", want, out)

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,23 +38,78 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":   startDaemon,
-			"gone": waitGone,
-			"http": request,
+			"up":    startDaemon,
+			"down":  stopDaemon,
+			"gone":  waitGone,
+			"http":  request,
+			"await": awaitOutput,
 
 			"env-from": envFrom,
+			"invite":   invitation,
 		},
 	})
 }
 
 const scriptWait = 30 * time.Second
 
-// startDaemon is `up`: a daemon on a free port, once it answers. Its process id is
-// in up.pid, what it says in up.err.
-func startDaemon(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(ts.Exec("sh", "-c", `musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 >up.out 2>up.err & echo $! >up.pid`))
-	waitFor(ts, func() bool { _, err := os.Stat(filepath.Join(ts.Getenv("MUSAFIR_DATA"), runName)); return err == nil })
-	ts.Defer(func() { _ = ts.Exec("sh", "-c", "kill -9 $(cat up.pid) 2>/dev/null") })
+// startDaemon is `up [NAME [FLAG...]]`: a daemon on free ports, once it answers. Its
+// directory is NAME, else $MUSAFIR_DATA; its process id is in NAME.pid, what it says
+// in NAME.err (up.pid, up.err). $NAME becomes HOST:PORT where others reach it.
+func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
+	name, data := "up", ts.Getenv("MUSAFIR_DATA")
+	if len(args) > 0 {
+		name, data, args = args[0], ts.MkAbs(args[0]), args[1:]
+	}
+	if !slices.Contains(args, "--listen") {
+		args = append(args, "--listen", freeListen)
+	}
+	_ = os.Remove(filepath.Join(data, runName)) // of a killed one
+	ts.Check(ts.Exec("sh", append([]string{"-c", `
+		name=$1 data=$2; shift 2
+		musafir --data "$data" up --http 127.0.0.1:0 "$@" >$name.out 2>$name.err & echo $! >$name.pid`,
+		"sh", name, data}, args...)...))
+	ts.Defer(func() { _ = ts.Exec("sh", "-c", "kill -9 $(cat "+name+".pid) 2>/dev/null") })
+	var run *runFile
+	waitFor(ts, func() (up bool) {
+		var err error
+		run, err = readRunFile(data)
+		return err == nil
+	})
+	p, ok := parsePlace(run.Listen[0])
+	if !ok {
+		ts.Fatalf("%s listens at %q", name, run.Listen)
+	}
+	ts.Setenv(name, p.at.String())
+}
+
+// stopDaemon is `down NAME`: a clean end.
+func stopDaemon(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("sh", "-c", "kill $(cat "+args[0]+".pid)"))
+	waitGone(ts, false, []string{filepath.Join(args[0], runName)})
+	waitFor(ts, func() bool { return ts.Exec("sh", "-c", "kill -0 $(cat "+args[0]+".pid) 2>/dev/null") != nil })
+}
+
+// invitation is `invite VAR NAME [FLAG...]`: $VAR becomes a code of that device, and
+// $VAR_QR what its QR code holds.
+func invitation(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("musafir", append([]string{"--data", args[1], "invite", "--json"}, args[2:]...)...))
+	var doc map[string]string
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &doc))
+	if len(doc) != 3 || doc["code"] == "" || doc["expires"] == "" || doc["qr"] == "" {
+		ts.Fatalf("an invitation is {code, expires, qr}, not %q", doc)
+	}
+	ts.Setenv(args[0], doc["code"])
+	ts.Setenv(args[0]+"_QR", doc["qr"])
+}
+
+// awaitOutput is `await PATTERN NAME COMMAND...`: runs the program's command on that
+// device until its standard output fits.
+func awaitOutput(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	waitFor(ts, func() bool {
+		return ts.Exec("musafir", append([]string{"--data"}, args[1:]...)...) == nil && pattern.MatchString(ts.ReadFile("stdout"))
+	})
 }
 
 // waitGone is `gone FILE`: waits until a file is no more.

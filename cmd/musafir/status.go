@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"musafir/node/api"
 )
 
 const statusPoll = 100 * time.Millisecond
@@ -47,8 +50,10 @@ func readCondition(text string) (condition, error) {
 	n, err := strconv.ParseUint(number, 10, 64)
 	switch {
 	case text == "synced":
-		// A device that knows no other is in sync with nobody.
-		return func(s *statusDoc) bool { return len(s.Peers) > 0 }, nil
+		// A device that reaches no other is in sync with nobody.
+		return func(s *statusDoc) bool {
+			return len(s.Peers) > 0 && !slices.ContainsFunc(s.Peers, func(p api.Peer) bool { return !p.Synced })
+		}, nil
 	case name == "peers" && err == nil:
 		return func(s *statusDoc) bool { return uint64(len(s.Peers)) >= n }, nil
 	case name == "records" && err == nil:
@@ -100,13 +105,27 @@ func (a *app) statusNow(ctx context.Context) (doc json.RawMessage, err error) {
 func printStatus(w io.Writer, s statusDoc) {
 	fmt.Fprintf(w, "camp\t%s\n", s.Camp.Name)
 	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device.Name, s.Device.Role)
+	for _, text := range s.Warnings {
+		fmt.Fprintf(w, "WARNING\t%s\n", printable(text))
+	}
 	fmt.Fprintf(w, "records\t%d\n", s.Counts.Records)
 	fmt.Fprintf(w, "conflicts\t%d\n", s.Counts.Conflicts)
 	fmt.Fprintf(w, "entries\t%d\n", s.Counts.Entries)
 	if s.Counts.Quarantined > 0 {
 		fmt.Fprintf(w, "held back\t%d entries\n", s.Counts.Quarantined)
 	}
+	printInTouch(w, s)
 	fmt.Fprintf(w, "disk\t%d MB used, %d MB free (%s)\n", s.Disk.Used>>20, s.Disk.Free>>20, s.Disk.State)
 	fmt.Fprintf(w, "state root\t%s\n", s.StateRoot)
 	fmt.Fprintf(w, "version\t%s\n", s.Version)
+}
+
+// printInTouch shows the devices that this one is in touch with.
+func printInTouch(w io.Writer, s statusDoc) {
+	if len(s.Peers) == 0 {
+		fmt.Fprintf(w, "peers\tin touch with no other device (musafir peers says why)\n")
+	}
+	for i := range s.Peers {
+		fmt.Fprintf(w, "peer\t%s: %s\n", peerName(&s.Peers[i]), strings.Join(peerWords(&s.Peers[i], s.Version), "; "))
+	}
 }

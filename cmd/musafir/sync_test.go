@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math/rand"
 	"net"
@@ -18,6 +19,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"musafir/crdt"
+	"musafir/node"
+	"musafir/node/wire"
 )
 
 // A team is devices of one camp on this machine, each the real program with an
@@ -42,13 +47,24 @@ func newTeam(t testing.TB, n int) *team {
 }
 
 func (x *team) add(dir string) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(x.t, err)
-	defer l.Close()
 	x.dirs = append(x.dirs, dir)
-	x.listen = append(x.listen, l.Addr().String())
+	x.listen = append(x.listen, freeAddress(x.t))
 	x.daemons = append(x.daemons, nil)
 	return len(x.dirs) - 1
+}
+
+// freeAddress is one that no outgoing connection takes while nobody listens there:
+// systems give those ports from 32768 on.
+func freeAddress(t testing.TB) string {
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.Intn(12_000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // join admits one more device by a code of the first, and starts it.
@@ -86,19 +102,22 @@ func launch(t testing.TB, dir string, args ...string) *daemon {
 	_ = os.Remove(filepath.Join(dir, runName)) // of a killed one
 	check(t, d.cmd.Start())
 	t.Cleanup(d.kill)
-	await(t, "the daemon to start", func() bool {
-		run, err := readRunFile(dir)
-		if err != nil {
-			return false
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		if run, err := readRunFile(dir); err == nil {
+			token, err := apiToken(dir)
+			check(t, err)
+			transport := &http.Transport{MaxIdleConnsPerHost: 256}
+			t.Cleanup(transport.CloseIdleConnections)
+			d.client = &client{http: &http.Client{Transport: transport}, base: run.HTTP, token: token}
+			return d
 		}
-		token, err := apiToken(dir)
-		check(t, err)
-		transport := &http.Transport{MaxIdleConnsPerHost: 256}
-		t.Cleanup(transport.CloseIdleConnections)
-		d.client = &client{http: &http.Client{Transport: transport}, base: run.HTTP, token: token}
-		return true
-	})
-	return d
+		if time.Now().After(deadline) {
+			d.kill()
+			t.Fatalf("the daemon does not start:\n%s", d.errs.String())
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 }
 
 func check(t testing.TB, err error) {
@@ -404,7 +423,13 @@ func awaitNewKeys(t *testing.T, x *team, old string, which ...int) {
 	t.Helper()
 	ids := map[string]bool{}
 	for _, i := range which {
-		await(t, "a new key", func() bool { return x.daemons[i].status().Device.ID != old })
+		for wait := time.Now().Add(60 * time.Second); x.daemons[i].status().Device.ID == old; {
+			if time.Now().After(wait) {
+				t.Logf("device %d has no new key", i)
+				x.explain(which)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
 		ids[x.daemons[i].status().Device.ID] = true
 	}
 	if len(ids) != len(which) {
@@ -426,4 +451,91 @@ func checkEverywhere(t *testing.T, x *team, want map[string]float64) {
 		x.up(i) // with the key that it has now
 	}
 	x.settle()
+}
+
+// TestWrongClock: a device whose clock is ten years ahead writes; what others write
+// later, having seen that, replaces it. The wrong clock is told.
+func TestWrongClock(t *testing.T) {
+	x := newTeam(t, 2)
+	x.daemons[1].end()
+	t.Setenv("MUSAFIR_CLOCK_AHEAD", "87600h")
+	x.up(1)
+	t.Setenv("MUSAFIR_CLOCK_AHEAD", "")
+	x.daemons[1].patch("patients", "p", map[string]any{"phone": "from the future"})
+	x.settle()
+	x.daemons[0].patch("patients", "p", map[string]any{"phone": "later"})
+	x.settle()
+	for _, d := range x.daemons {
+		if r := d.get("patients", "p"); r.Fields["phone"] != "later" || len(r.Conflicts) > 0 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	for i, d := range x.daemons {
+		doc, err := d.call(context.Background(), http.MethodGet, "/v1/status", nil)
+		check(t, err)
+		if !strings.Contains(string(doc), "3650 days") {
+			t.Errorf("the status of device %d does not tell: %s", i, doc)
+		}
+	}
+}
+
+// TestFlood: a member of the camp floods a device with frames that break the rules.
+// It is dropped and shown with the reason; writing, listing and syncing with others
+// go on.
+func TestFlood(t *testing.T) {
+	x := newTeam(t, 3)
+	x.settle()
+	x.daemons[2].end()
+	hostile, err := openDevice(x.dirs[2], reach{}, slog.New(slog.DiscardHandler))
+	check(t, err)
+	defer hostile.Close()
+	host, err := openNetwork(hostile.Dir.Device, nil, slog.New(slog.DiscardHandler))
+	check(t, err)
+	defer host.Close()
+	members, self := hostile.Members()
+	victim := crdt.DeviceID(x.daemons[0].status().Device.ID)
+	_, addrs, err := host.Resolve(x.listen[0])
+	check(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() { x.daemons[0].load("patients", 0, 3000) })
+	for n := range 200 {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		s, err := host.Open(ctx, victim, addrs, node.SyncProtocol)
+		check(t, err)
+		var b []byte
+		b, err = wire.Append(b, &wire.Hail{Version: wire.Version, MAC: wire.HailMAC(members.DiscoveryKeys()[0], self, victim)})
+		check(t, err)
+		b, err = wire.Append(b, &wire.Hello{Version: wire.Version, Nonce: [8]byte{byte(n)}})
+		check(t, err)
+		b = append(b, hostileFrames[n%len(hostileFrames)]...)
+		s.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = s.Write(b)
+		_, _ = io.Copy(io.Discard, s) // until it hangs up
+		s.Reset()
+		cancel()
+	}
+	wg.Wait()
+	x.settle(0, 1)
+	doc, err := x.daemons[0].call(context.Background(), http.MethodGet, "/v1/peers", nil)
+	check(t, err)
+	var peers struct {
+		Peers []struct{ ID, Problem string }
+	}
+	mustUnmarshal(t, doc, &peers)
+	for _, p := range peers.Peers {
+		if p.ID == string(self) && !strings.Contains(p.Problem, "malformed") && !strings.Contains(p.Problem, "too large") {
+			t.Errorf("the flood is not told: %s", doc)
+		}
+	}
+	if n := x.daemons[1].status().Counts.Records; n != 3000 {
+		t.Errorf("%d records came through", n)
+	}
+}
+
+// hostileFrames break the rules in several ways.
+var hostileFrames = [][]byte{
+	bytes.Repeat([]byte{0x00}, 1<<10),                       // frames of no length
+	{0xff, 0xff, 0xff, 0xff, 0xff},                          // a frame of gigabytes
+	append([]byte{0x40, 9}, bytes.Repeat([]byte{7}, 63)...), // a batch of noise
+	append([]byte{0x40, 5}, bytes.Repeat([]byte{0x9f}, 63)...),
 }

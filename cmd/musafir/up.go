@@ -94,6 +94,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.L
 	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
 	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
 	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
+	a.say("To be a device of a camp that there is, stop this with Ctrl-C and type: musafir join CODE --peer ADDR")
 	return openDevice(dir, to, log)
 }
 

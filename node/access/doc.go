@@ -11,6 +11,9 @@
 // entry's and that the log's device key sealed it. A birth is sealed by the key
 // that it names, which so agrees to it.
 //
+// Acts of membership rest on acts of membership only, never on records, so that the
+// control logs can be read first.
+//
 // What a newer program says here is let through and counts for nothing, with all
 // that rests on it: it says who may do what only after an upgrade.
 //

@@ -176,6 +176,27 @@ func TestProofBytes(t *testing.T) {
 	}
 }
 
+// A proof has one form.
+func TestProofCanonical(t *testing.T) {
+	b := readVectors(t).Proofs[0].Proof // begins with a version, a seq, a new hash, and the same hash by its number
+	log := b[3 : 3+crdt.HashSize]
+	for why, wrong := range map[string][]byte{
+		"nothing":                  {},
+		"another version":          slices.Concat([]byte{2}, b[1:]),
+		"a byte more":              slices.Concat(b, []byte{0}),
+		"a number not shortest":    slices.Concat([]byte{1, 0x81, 0}, b[2:]),
+		"a hash written out again": slices.Concat(b[:35], []byte{0}, log, b[36:]),
+		"a hash that is not there": slices.Concat(b[:35], []byte{2}, b[36:]),
+	} {
+		if items, err := access.DecodeProof(wrong); err == nil {
+			t.Errorf("%s: %d items", why, len(items))
+		}
+	}
+	if items, err := access.DecodeProof(b); err != nil || len(items) != 3 {
+		t.Errorf("%d items, %v", len(items), err)
+	}
+}
+
 // chain is a camp in which each coordinator admitted the next, in its first act or
 // a later one.
 func chain(t tb, n int, later bool) (*world, *access.Camp) {

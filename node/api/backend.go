@@ -35,8 +35,8 @@ type Backend interface {
 	Peers(ctx context.Context) ([]Peer, error)
 	Devices() []Device
 	Invite(ctx context.Context, role crdt.Role, valid time.Duration) (Invite, error) // only asked of a coordinator
-	Copies(at []crdt.Ref) int // other devices that are known to hold all of these entries
-	Notices() []string        // what else this device has to tell people, such as that it was cloned
+	Copies(at []crdt.Ref) int                                                        // other devices that are known to hold all of these entries
+	Notices() []string                                                               // what else this device has to tell people, such as that it was cloned
 
 	Camp() (id crdt.CampID, name string)
 	Self() (id crdt.DeviceID, name, role string)

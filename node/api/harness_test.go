@@ -414,11 +414,17 @@ func match(r record) string { return `If-Match: "` + r.Version + `"` }
 // other devices.
 func (d *device) Peers(context.Context) ([]api.Peer, error) { return d.peers, nil }
 
-func (d *device) Devices() []api.Device { return d.devices }
+func (d *device) Devices() []api.Device {
+	if d.devices != nil {
+		return d.devices
+	}
+	id, name, role := d.Self()
+	return []api.Device{{ID: string(id), Name: name, Role: role, Self: true, Admitted: "2026-11-20T09:00:00.000Z"}}
+}
 
 func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (api.Invite, error) {
 	code, err := d.Node.Invite(ctx, role, valid)
-	return api.Invite{Code: string(code), Expires: time.Now().Add(valid), QR: "musafir:" + string(code)}, err
+	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Format("2006-01-02T15:04:05.000Z07:00"), QR: "musafir:" + string(code) + "?peer=a&peer=b"}, err
 }
 
 func (d *device) Notices() []string { return d.notices }

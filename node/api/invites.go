@@ -9,9 +9,9 @@ import (
 
 // An Invite is an open invitation for one device.
 type Invite struct {
-	Code    string    `json:"code"`
-	Expires time.Time `json:"expires"`
-	QR      string    `json:"qr"` // what a QR code of it holds
+	Code    string `json:"code"`
+	Expires string `json:"expires"`
+	QR      string `json:"qr"` // what a QR code of it holds
 }
 
 // How long an invitation is good for.
@@ -32,7 +32,7 @@ func (s *Server) invite(c *call) error {
 	}
 	if _, _, own := s.backend.Self(); own != crdt.RoleCoordinator.String() {
 		return &problem{Status: http.StatusConflict,
-			Detail: "This device is a " + own + ", and only a coordinator can invite devices. Ask for the code on a coordinator's device: the list of devices says which are."}
+			Detail: "This device is a " + own + ", and only a coordinator can invite devices. Ask for the code on a coordinator's device; /v1/devices says which are."}
 	}
 	invite, err := s.backend.Invite(c.r.Context(), role, valid)
 	if err != nil {

@@ -29,7 +29,8 @@ type Server struct {
 	resources []*resource
 	metrics   *metrics
 	openAPI   []byte
-	verify    sync.Mutex   // held by the one verification that may run
+	verify    sync.Mutex // held by the one verification that may run
+	held      heldBack
 	followed  atomic.Int64 // who follows the change feed now
 }
 

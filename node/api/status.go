@@ -1,21 +1,25 @@
 package api
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // answerJSON answers with a document that holds no values of records.
 func (c *call) answerJSON(status int, doc any) error {
-	b, err := json.Marshal(doc)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // people and scripts read it as it is
+	if err := enc.Encode(doc); err != nil {
 		return err
 	}
-	return c.json(status, b)
+	return c.json(status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
 type named struct {
@@ -33,7 +37,9 @@ type counts struct {
 }
 
 type clock struct {
-	Now string `json:"now"`
+	Now     string `json:"now"`
+	AheadMs int64  `json:"ahead_ms"`          // of the median of the others in touch; negative: behind
+	Warning string `json:"warning,omitempty"` // where it, or another device's clock, is far off
 }
 
 type disk struct {
@@ -52,6 +58,8 @@ type status struct {
 	Peers     []Peer `json:"peers"` // in touch now
 	Clock     clock  `json:"clock"`
 	Disk      disk   `json:"disk"`
+
+	Warnings []string `json:"warnings"` // in words, the clock's among them
 }
 
 func (s *Server) status(c *call) error {
@@ -59,26 +67,33 @@ func (s *Server) status(c *call) error {
 	doc := status{
 		Device: s.self(), Version: s.cfg.Version,
 		Digest: hex.EncodeToString(digest[:]), StateRoot: hex.EncodeToString(root[:]),
-		Peers: []Peer{}, Clock: clock{Now: nowText()}, Disk: disk{State: "ok"},
+		Disk: disk{State: "ok"},
 	}
-	peers, err := s.backend.Peers(c.r.Context())
-	if err != nil {
+	var err error
+	if doc.Peers, err = s.inTouch(c); err != nil {
 		return err
-	}
-	for _, p := range peers {
-		if p.Connected {
-			doc.Peers = append(doc.Peers, p)
-		}
 	}
 	id, name := s.backend.Camp()
 	doc.Camp = named{ID: id.String(), Name: name}
 	n := &doc.Counts
 	n.Entries, n.Records, n.Conflicts, n.Quarantined = s.backend.Counts()
+	if doc.Clock, doc.Warnings, err = s.warnings(doc.Peers, n.Quarantined); err != nil {
+		return err
+	}
 	full := false
 	if doc.Disk.FreeBytes, doc.Disk.UsedBytes, full = s.backend.Disk(); full {
 		doc.Disk.State = "full"
 	}
 	return c.answerJSON(http.StatusOK, doc)
+}
+
+// inTouch are the devices that have a session with this one.
+func (s *Server) inTouch(c *call) ([]Peer, error) {
+	peers, err := s.backend.Peers(c.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return append([]Peer{}, slices.DeleteFunc(peers, func(p Peer) bool { return !p.Connected })...), nil
 }
 
 func (s *Server) self() named {

@@ -8,12 +8,6 @@ import (
 	"musafir/node/wire"
 )
 
-// Sizes of what goes out.
-const (
-	frameBytes = 128 << 10 // of entries in a frame, before compression
-	batchBytes = 256 << 10 // a batch ends behind this much, as soon as all in it is sealed
-)
-
 // Sent is what a stream came to.
 type Sent struct {
 	Next  map[uint32]uint64 // per branch, the first sequence not sent
@@ -25,94 +19,165 @@ type Sent struct {
 // the budget of bytes is used up at the end of a batch. send gets frames ready for
 // the stream.
 func Cut(logs Logs, ranges []crdt.Range, budget int, send func(*wire.Batch) error) (Sent, error) {
-	c := &cutter{send: send, done: Sent{Next: map[uint32]uint64{}}}
+	c := &cutter{logs: logs, budget: budget, send: send, done: Sent{Next: map[uint32]uint64{}}, open: map[uint32]bool{}, control: map[crdt.LogID]bool{}}
 	c.begin()
 	err := logs.Stream(ranges, func(it *crdt.Item) (bool, error) {
-		if c.done.Bytes >= budget && c.empty() {
-			c.done.More = true
-			return false, nil
-		}
-		return true, c.add(it)
+		err := c.add(it)
+		return !c.done.More, err
 	})
-	if err == nil && !c.empty() && len(c.open) == 0 {
-		err = c.flush(true)
+	if err == nil && c.cost > 0 {
+		err = c.end()
 	}
 	return c.done, err
 }
 
-// A cutter gathers a batch.
+// A cutter gathers a batch, stretch by stretch: the entries up to where each log
+// that stands in them is sealed.
 type cutter struct {
-	send  func(*wire.Batch) error
-	done  Sent
-	frame wire.Batch
-	size  int             // of the frame's entries
-	total int             // of the batch's
-	open  map[uint32]bool // branches whose last entry here has no seal
-	seals map[uint32]wire.SealAt
+	logs    Logs
+	budget  int
+	send    func(*wire.Batch) error
+	done    Sent
+	control map[crdt.LogID]bool // logs whose every entry is shown with its seal
+
+	stretch []*crdt.Item    // not yet sealed
+	open    map[uint32]bool // branches whose last entry in it has no seal
+
+	// The batch, of whole stretches.
+	cost  int
+	bytes int
+	frame wire.Batch // that is not out yet
+	size  int        // of its entries
+	last  *crdt.Item
+	tips  map[uint32]wire.SealAt // of the last entry of each branch
+	kept  []wire.SealAt          // of others that are to be shown on their own
 	next  map[uint32]uint64
-	run   *crdt.Item // the last entry
 }
 
 func (c *cutter) begin() {
-	c.total, c.run = 0, nil
-	c.open, c.seals, c.next = map[uint32]bool{}, map[uint32]wire.SealAt{}, map[uint32]uint64{}
+	c.cost, c.bytes, c.last, c.kept = 0, 0, nil, nil
+	c.tips, c.next = map[uint32]wire.SealAt{}, map[uint32]uint64{}
 }
 
-func (c *cutter) empty() bool { return len(c.next) == 0 }
+func cost(bytes int) int { return bytes + entryBeside }
 
+// add takes an entry. At the end of a stretch it goes into the batch, or begins the
+// next one.
 func (c *cutter) add(it *crdt.Item) error {
-	if c.size > 0 && c.size+len(it.Raw) > frameBytes {
-		if err := c.flush(false); err != nil {
+	c.stretch = append(c.stretch, it)
+	if it.Seal == nil {
+		c.open[it.Branch] = true
+		return nil
+	}
+	delete(c.open, it.Branch)
+	if len(c.open) > 0 {
+		return nil
+	}
+	return c.close()
+}
+
+// close puts the stretch into the batch.
+func (c *cutter) close() error {
+	size := 0
+	for _, it := range c.stretch {
+		size += cost(len(it.Raw))
+	}
+	if c.cost > 0 && (c.cost+size > MaxBatchCost || len(c.tips)+len(c.kept) > sealsMax) {
+		if err := c.end(); err != nil {
 			return err
 		}
 	}
-	c.put(it)
-	if c.total >= batchBytes && len(c.open) == 0 {
-		return c.flush(true)
+	for _, it := range c.stretch {
+		if err := c.put(it); err != nil {
+			return err
+		}
 	}
+	c.stretch = c.stretch[:0]
+	if c.done.Bytes+c.bytes < c.budget {
+		return nil
+	}
+	c.done.More = true
 	return nil
 }
 
-func (c *cutter) put(it *crdt.Item) {
+// put puts an entry into the frame.
+func (c *cutter) put(it *crdt.Item) error {
+	if c.size > 0 && c.size+len(it.Raw) > frameBytes {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
 	log := it.At.Log
 	if it.At.Seq == 0 {
 		log = crdt.LogID(it.ID)
 	}
-	if last := c.run; last == nil || len(c.frame.Runs) == 0 || last.Branch != it.Branch || last.At.Seq+1 != it.At.Seq {
+	if last := c.last; last == nil || len(c.frame.Runs) == 0 || last.Branch != it.Branch || last.At.Seq+1 != it.At.Seq {
 		c.frame.Runs = append(c.frame.Runs, wire.Run{Log: log, Seq: it.At.Seq, Prev: [8]byte(it.At.Prev[:8])})
 	}
 	run := &c.frame.Runs[len(c.frame.Runs)-1]
 	run.Entries = append(run.Entries, it.Raw)
-	c.run = it
+	c.last = it
 	c.size += len(it.Raw)
-	c.total += len(it.Raw)
+	c.bytes += len(it.Raw)
+	c.cost += cost(len(it.Raw))
 	c.next[it.Branch] = it.At.Seq + 1
-	if it.Seal != nil {
-		c.seals[it.Branch] = wire.SealAt{Log: log, Seq: it.At.Seq, Seal: *it.Seal}
-		delete(c.open, it.Branch)
-	} else {
-		c.open[it.Branch] = true
-	}
+	return c.seal(log, it)
 }
 
-// flush sends the frame, and with the last one of a batch the seals.
-func (c *cutter) flush(end bool) error {
-	c.frame.End = end
-	if end {
-		for _, branch := range slices.Sorted(maps.Keys(c.seals)) {
-			c.frame.Seals = append(c.frame.Seals, c.seals[branch])
+// seal takes note of an entry's seal. Births and acts keep theirs: a proof of
+// admission shows them alone.
+func (c *cutter) seal(log crdt.LogID, it *crdt.Item) error {
+	if before, ok := c.tips[it.Branch]; ok {
+		shown, err := c.shown(before)
+		if err != nil {
+			return err
 		}
+		if shown {
+			c.kept = append(c.kept, before)
+		}
+		delete(c.tips, it.Branch)
 	}
-	if err := c.send(&c.frame); err != nil {
+	if it.Seal != nil {
+		c.tips[it.Branch] = wire.SealAt{Log: log, Seq: it.At.Seq, Seal: *it.Seal}
+	}
+	return nil
+}
+
+func (c *cutter) shown(s wire.SealAt) (bool, error) {
+	if s.Seq == 0 {
+		return true, nil
+	}
+	control, ok := c.control[s.Log]
+	if ok {
+		return control, nil
+	}
+	birth, err := c.logs.Birth(s.Log)
+	if err != nil {
+		return false, err
+	}
+	c.control[s.Log] = birth.Kind == crdt.ControlLog
+	return c.control[s.Log], nil
+}
+
+// flush sends a frame after which the batch goes on.
+func (c *cutter) flush() error {
+	err := c.send(&c.frame)
+	c.frame, c.size = wire.Batch{}, 0
+	return err
+}
+
+// end sends the last frame of a batch, with the seals.
+func (c *cutter) end() error {
+	c.frame.End = true
+	c.frame.Seals = c.kept
+	for _, branch := range slices.Sorted(maps.Keys(c.tips)) {
+		c.frame.Seals = append(c.frame.Seals, c.tips[branch])
+	}
+	if err := c.flush(); err != nil {
 		return err
 	}
-	c.done.Bytes += c.size
-	c.frame, c.size, c.run = wire.Batch{}, 0, nil
-	if end {
-		for branch, next := range c.next {
-			c.done.Next[branch] = next
-		}
-		c.begin()
-	}
+	c.done.Bytes += c.bytes
+	maps.Copy(c.done.Next, c.next)
+	c.begin()
 	return nil
 }

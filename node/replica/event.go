@@ -10,7 +10,7 @@ import (
 type Event struct {
 	Now  int64
 	Wall int64
-	What any // Opened, Framed, Arrival, BadInput, Streamed, Closed, Committed or Tick
+	What any // Opened, Framed, Underway, Arrival, BadInput, Streamed, Closed, Committed or Tick
 }
 
 // Session numbers a stream to another device; no two streams of a process share
@@ -29,6 +29,11 @@ type Opened struct {
 type Framed struct {
 	Session Session
 	Frame   wire.Frame
+}
+
+// Underway: a part of a batch came.
+type Underway struct {
+	Session Session
 }
 
 // Arrival: a whole batch came and was verified; or, with Gap, one that goes on from

@@ -2,8 +2,6 @@ package replica
 
 import (
 	"errors"
-	"maps"
-	"slices"
 
 	"musafir/crdt"
 	"musafir/node/wire"
@@ -13,18 +11,15 @@ var errOrder = errors.New("a frame came that has no place here")
 
 // open begins a session. The dialer speaks first.
 func (r *Replica) open(e Opened) {
-	s := &session{
-		id: e.Session, peer: e.Peer, inbound: e.Inbound, remote: e.Remote,
-		began: r.now, lastSent: r.now, lastHeard: r.now,
-		told: holding{}, sent: holding{}, unclear: map[crdt.ShortID]bool{}, trailed: map[crdt.ShortID]bool{}, offers: map[offer]int64{},
-	}
+	s := newSession(e, r.now)
 	r.sessions[s.id] = s
+	r.order = append(r.order, s)
 	if s.inbound {
 		return
 	}
 	s.phase = waitHello
 	key := r.writer.Members.DiscoveryKeys()[0] // the newest
-	r.send(s, &wire.Hail{Version: wire.Version, MAC: wire.HailMAC(key, r.writer.ID(), s.peer)})
+	r.send(s, &wire.Hail{Version: wire.Version, MAC: wire.HailMAC(key, r.self, s.peer)})
 	if r.isMember(s.peer) {
 		s.trusted = true
 		r.greet(s)
@@ -89,11 +84,11 @@ func (r *Replica) hail(s *session, f *wire.Hail) {
 	}
 	fits := false
 	for _, key := range r.writer.Members.DiscoveryKeys() {
-		fits = f.Fits(key, s.peer, r.writer.ID()) || fits
+		fits = f.Fits(key, s.peer, r.self) || fits
 	}
 	if !fits {
 		r.do(End{Session: s.id})
-		r.forget(s.id)
+		r.forget(s)
 		return
 	}
 	if f.Version != wire.Version {
@@ -145,7 +140,7 @@ func (r *Replica) greet(s *session) {
 	s.greeted = true
 	s.digest = r.index.Digest()
 	for n, b := range r.index.branches {
-		s.told[uint32(n)] = b.Head.Seq + 1
+		s.told.set(uint32(n), b.Head.Seq+1)
 	}
 	r.send(s, &wire.Hello{
 		Version: wire.Version, Time: uint64(max(0, r.wall)), Nonce: r.cfg.Nonce,
@@ -181,14 +176,14 @@ func (r *Replica) greeted(s *session) error {
 		return nil
 	}
 	p := r.peer(s.peer)
-	p.lastHeard, p.ahead, p.program, p.unmerged = r.wall, int64(s.hello.Time)-r.wall, s.hello.Program, s.hello.Unmerged
-	p.refused, p.changed = "", true
+	p.met(r.wall, s.hello.Time)
+	p.program, p.unmerged, p.refused, p.changed = s.hello.Program, s.hello.Unmerged, "", true
 	if !s.inbound { // the port of one that dialled is a passing one
 		p.remote = s.remote
 	}
 	if s.hello.Digest == s.digest {
-		s.phase = live
-		return r.even(s)
+		r.even(s)
+		return nil
 	}
 	s.phase = waitFrontier
 	r.sendFrontier(s)
@@ -196,29 +191,28 @@ func (r *Replica) greeted(s *session) error {
 }
 
 // even: both held the same when they said hello.
-func (r *Replica) even(s *session) error {
-	p := r.peer(s.peer)
-	p.holds = holding{}
-	for n, next := range s.told {
-		p.holds.add(r.index, n, next-1)
+func (r *Replica) even(s *session) {
+	for n, next := range s.told.next {
+		if next > 0 {
+			s.holds.add(r.index, uint32(n), next-1)
+		}
 	}
-	s.sent = maps.Clone(p.holds)
+	s.sent = s.holds.clone()
+	s.phase = live
+	r.peer(s.peer).holds = s.holds
 	r.flow(s)
 	r.tell(s)
-	return nil
 }
 
 // onlySession keeps one of two sessions with the same process: the one that the
-// device with the lesser id dialled, or the newer one. A peer that is there twice
-// with different nonces was cloned.
+// device with the lesser id dialled, or the newer one.
 func (r *Replica) onlySession(s *session) bool {
-	for _, other := range r.ordered() {
+	for _, other := range r.order {
 		if other == s || other.peer != s.peer || other.hello == nil || other.phase < waitFrontier {
 			continue
 		}
 		if other.hello.Nonce != s.hello.Nonce {
-			r.cloned[s.peer] = true
-			continue
+			continue // a copy of the device, or what is left of a process that is gone
 		}
 		loser := other
 		if other.inbound != s.inbound && r.dialledByLesser(other) {
@@ -231,7 +225,7 @@ func (r *Replica) onlySession(s *session) bool {
 }
 
 func (r *Replica) dialledByLesser(s *session) bool {
-	return (r.writer.ID() < s.peer) != s.inbound
+	return (r.self < s.peer) != s.inbound
 }
 
 func (r *Replica) bye(s *session, f *wire.Bye) {
@@ -240,40 +234,5 @@ func (r *Replica) bye(s *session, f *wire.Bye) {
 		p.refused, p.changed = "it ended the session: "+f.Text, true
 	}
 	r.do(End{Session: s.id, Bye: wire.Bye{Code: wire.ByeDone}})
-	r.forget(s.id)
-}
-
-func (r *Replica) beat(s *session, f *wire.Beat) {
-	if !s.trusted {
-		return
-	}
-	p := r.peer(s.peer)
-	p.lastHeard, p.ahead = r.wall, int64(f.Time)-r.wall
-}
-
-// sendFrontier tells all that we hold.
-func (r *Replica) sendFrontier(s *session) {
-	s.resets = r.now
-	heads := make([]wire.Head, 0, len(r.index.branches))
-	for n, b := range r.index.branches {
-		s.told[uint32(n)] = b.Head.Seq + 1
-		heads = append(heads, r.index.head(uint32(n)))
-	}
-	slices.SortFunc(heads, wire.Head.Compare)
-	parts := wire.SplitHeads(heads)
-	for i, part := range parts {
-		r.send(s, &wire.Frontier{Heads: part, More: i < len(parts)-1})
-	}
-}
-
-// reset tells our frontier again, so that the peer begins anew with what it knows
-// of us.
-func (r *Replica) reset(s *session) {
-	if r.now-s.resets >= resetPauseMs {
-		r.sendFrontier(s)
-	}
-}
-
-func sortedLogs(m map[crdt.ShortID]bool) []crdt.ShortID {
-	return slices.SortedFunc(maps.Keys(m), crdt.ShortID.Compare)
+	r.forget(s)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 
 	"musafir/crdt"
+	"musafir/node/access"
 	"musafir/node/wire"
 )
 
@@ -11,29 +12,47 @@ import (
 type index struct {
 	logs     Logs
 	branches []crdt.Branch
+	lines    []line // of the branches
 	byLog    map[crdt.ShortID][]uint32
 	digest   [crdt.HashSize]byte
 }
 
-func newIndex(logs Logs, branches []crdt.Branch) *index {
+// A line is what the membership says of a branch's log, which never changes.
+type line struct {
+	author  crdt.DeviceID // who seals it
+	control bool
+}
+
+func newIndex(logs Logs, branches []crdt.Branch, members *access.Camp) *index {
 	x := &index{logs: logs, byLog: map[crdt.ShortID][]uint32{}}
-	x.update(branches)
+	x.update(branches, members)
 	return x
 }
 
 // update takes over the branches after a commit and lists those that moved.
-func (x *index) update(branches []crdt.Branch) (moved []uint32) {
+func (x *index) update(branches []crdt.Branch, members *access.Camp) (moved []uint32) {
 	for n, b := range branches {
 		if n >= len(x.branches) {
 			x.byLog[prefix(b.Log)] = append(x.byLog[prefix(b.Log)], uint32(n))
+			x.lines = append(x.lines, lineOf(b.Log, members))
 		} else if x.branches[n].Head == b.Head {
 			continue
 		}
 		moved = append(moved, uint32(n))
 	}
 	x.branches = branches
-	x.digest = [crdt.HashSize]byte{}
+	if len(moved) > 0 {
+		x.digest = [crdt.HashSize]byte{}
+	}
 	return moved
+}
+
+func lineOf(log crdt.LogID, members *access.Camp) line {
+	l, ok := members.Log(log)
+	if !ok {
+		return line{}
+	}
+	return line{author: crdt.DeviceIDOf(l.Device), control: l.Kind == crdt.ControlLog}
 }
 
 // find looks for the entry that a head names; false if it is not held.
@@ -82,27 +101,3 @@ func (x *index) Digest() [crdt.HashSize]byte {
 
 // prefix is how frames name a log.
 func prefix(log crdt.LogID) crdt.ShortID { return crdt.EntryID(log).Short() }
-
-// A holding is what a device holds: per branch the first sequence that it does
-// not.
-type holding map[uint32]uint64
-
-// add takes note that it holds an entry, and so all before it.
-func (h holding) add(x *index, branch uint32, seq uint64) {
-	for h[branch] <= seq {
-		h[branch] = seq + 1
-		b := &x.branches[branch]
-		if b.From == 0 {
-			return
-		}
-		branch, seq = b.Parent, b.From-1
-	}
-}
-
-// covers tells whether an entry is in it.
-func (h holding) covers(branch uint32, seq uint64) bool { return h[branch] > seq }
-
-// next is the first sequence of a branch that is not in it.
-func (h holding) next(x *index, branch uint32) uint64 {
-	return max(h[branch], x.branches[branch].From)
-}

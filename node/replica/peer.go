@@ -8,9 +8,9 @@ import (
 
 // A Peer is what is known of another device, with a session or without.
 type Peer struct {
-	holds     holding // durable there
-	lastHeard int64   // by the device's own clock, in milliseconds since 1970; 0: never
-	ahead     int64   // its clock minus ours, in milliseconds
+	holds     *holding // durable there
+	lastHeard int64    // by the device's own clock, in milliseconds since 1970; 0: never
+	ahead     int64    // its clock minus ours, in milliseconds
 	program   string
 	unmerged  uint64
 	remote    string // where it was last
@@ -20,15 +20,15 @@ type Peer struct {
 
 // remembered is the stored form of a peer.
 type remembered struct {
-	Holds     map[uint32]uint64 `cbor:"1,keyasint"`
-	LastHeard int64             `cbor:"2,keyasint"`
-	Ahead     int64             `cbor:"3,keyasint"`
-	Program   string            `cbor:"4,keyasint"`
-	Remote    string            `cbor:"5,keyasint"`
+	Holds     []uint64 `cbor:"1,keyasint"` // by branch
+	LastHeard int64    `cbor:"2,keyasint"`
+	Ahead     int64    `cbor:"3,keyasint"`
+	Program   string   `cbor:"4,keyasint"`
+	Remote    string   `cbor:"5,keyasint"`
 }
 
 func (p *Peer) encode() []byte {
-	b, err := cbor.Marshal(remembered{Holds: p.holds, LastHeard: p.lastHeard, Ahead: p.ahead, Program: p.program, Remote: p.remote})
+	b, err := cbor.Marshal(remembered{Holds: p.holds.next, LastHeard: p.lastHeard, Ahead: p.ahead, Program: p.program, Remote: p.remote})
 	if err != nil {
 		panic("encode peer: " + err.Error()) // plain numbers and texts
 	}
@@ -41,12 +41,17 @@ func RestorePeer(state []byte) (*Peer, error) {
 	if err := cbor.Unmarshal(state, &r); err != nil {
 		return nil, fmt.Errorf("read what is known of a device: %w", err)
 	}
-	p := &Peer{holds: r.Holds, lastHeard: r.LastHeard, ahead: r.Ahead, program: r.Program, remote: r.Remote}
-	if p.holds == nil {
-		p.holds = holding{}
-	}
-	return p, nil
+	return &Peer{holds: &holding{next: r.Holds}, lastHeard: r.LastHeard, ahead: r.Ahead, program: r.Program, remote: r.Remote}, nil
 }
 
 // Remote is the address at which the device was last.
 func (p *Peer) Remote() string { return p.remote }
+
+// met takes note of the device's time, in milliseconds since 1970.
+func (p *Peer) met(wall int64, theirs uint64) {
+	p.lastHeard, p.ahead = wall, int64(theirs)-wall
+}
+
+// Holds is what the device is known to hold durably: per branch, as numbered here,
+// the first sequence that it is not known to hold.
+func (p *Peer) Holds() []uint64 { return p.holds.clone().next }

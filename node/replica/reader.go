@@ -21,7 +21,7 @@ func NewReader(id Session, camp crdt.CampID, logs Logs) *Reader {
 	return &Reader{session: id, verifier: NewVerifier(camp, logs)}
 }
 
-// Event is what a frame amounts to: an event, or nil if more frames are needed.
+// Event is what a frame amounts to.
 func (r *Reader) Event(f wire.Frame) any {
 	b, ok := f.(*wire.Batch)
 	if !ok {
@@ -39,7 +39,7 @@ func (r *Reader) Event(f wire.Frame) any {
 	case err != nil:
 		return BadInput{Session: r.session, Err: err}
 	case got == nil:
-		return nil
+		return Underway{Session: r.session}
 	}
 	return Arrival{Session: r.session, Batch: got}
 }
@@ -48,7 +48,7 @@ func (r *Reader) Event(f wire.Frame) any {
 func (r *Reader) skip(b *wire.Batch) any {
 	r.skipped += b.EntryBytes()
 	if !b.End {
-		return nil
+		return Underway{Session: r.session}
 	}
 	gap := Arrival{Session: r.session, Gap: true, Bytes: r.skipped}
 	r.skipping, r.skipped = false, 0

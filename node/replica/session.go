@@ -18,42 +18,51 @@ const (
 
 // A session is a conversation with another device over one stream.
 type session struct {
-	id      Session
-	peer    crdt.DeviceID
-	inbound bool
-	remote  string
-	phase   phase
-	began   int64
-	trusted bool        // the peer is admitted
-	greeted bool        // our hello is out
-	hello   *wire.Hello // the peer's
-	digest  [crdt.HashSize]byte
-	told    holding // what we said that we hold: per branch the head's sequence + 1
-
-	sent      holding               // what is on its way to the peer
-	unclear   map[crdt.ShortID]bool // logs of which we do not know what the peer holds
-	trailed   map[crdt.ShortID]bool // logs whose trail we sent
-	offers    map[offer]int64       // heads of the peer that we do not hold, with the time they came
-	credit    int                   // bytes that the peer lets us send
-	asked     bool                  // the peer granted and we have not caught up since
-	unacked   int                   // bytes sent unasked and not acknowledged
-	epoch     int                   // of what is sent
-	parts     map[crdt.ShortID]bool // of a frontier that comes in several frames
-	streaming bool                  // a Stream is out
-	granted   int                   // bytes that we let the peer send
-	progress  int64                 // when the peer, as our source, last sent something
-	resets    int64                 // when we last told our whole frontier again
+	id        Session
+	peer      crdt.DeviceID
+	inbound   bool
+	remote    string
+	phase     phase
+	began     int64
 	lastSent  int64
 	lastHeard int64
+	trusted   bool                // the peer is admitted
+	greeted   bool                // our hello is out
+	hello     *wire.Hello         // the peer's
+	digest    [crdt.HashSize]byte // of what we held when we said hello
+
+	// What the peer has.
+	holds   *holding              // durable there
+	sent    *holding              // that, and what is on its way there
+	told    *holding              // the heads that we told it; of each branch alone
+	unclear map[crdt.ShortID]bool // logs of which we do not know how much it holds
+	trailed map[crdt.ShortID]bool // logs whose trail we sent
+	resets  int64                 // when we last told our whole frontier
+	pause   int64                 // until we may do so again
+	resetIs bool                  // due
+	parting bool                  // its frontier comes in several frames
+
+	// What goes there.
+	credit    int  // bytes that it lets us send
+	asked     bool // it granted, and we have not caught up since
+	unacked   int  // bytes sent unasked and not acknowledged
+	streaming bool // a Stream is out
+	free      bool // unasked
+	epoch     int  // of what is sent; it changes when the peer begins anew
+
+	// What comes from there.
+	offers   offers
+	parked   []*Received // that build on what is not held yet
+	granted  int         // bytes that we let it send
+	progress int64       // when it last sent something, as our source
+	stalled  int64       // when it last sent nothing, as our source; 0: never
 }
 
-// An offer is a head that the peer holds and we do not.
-type offer struct {
-	log  crdt.ShortID
-	seq  uint64
-	hash string
+func newSession(e Opened, now int64) *session {
+	return &session{
+		id: e.Session, peer: e.Peer, inbound: e.Inbound, remote: e.Remote,
+		began: now, lastSent: now, lastHeard: now, pause: resetPauseMs,
+		holds: &holding{}, sent: &holding{}, told: &holding{},
+		unclear: map[crdt.ShortID]bool{}, trailed: map[crdt.ShortID]bool{},
+	}
 }
-
-func offerOf(h wire.Head) offer { return offer{h.Log, h.Seq, string(h.Hash)} }
-
-func (o offer) head() wire.Head { return wire.Head{Log: o.log, Seq: o.seq, Hash: []byte(o.hash)} }

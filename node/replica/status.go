@@ -32,7 +32,7 @@ func (r *Replica) Status() []PeerStatus {
 		list[id] = r.standing(id, nil)
 	}
 	delete(list, r.writer.ID())
-	for _, s := range r.ordered() {
+	for _, s := range r.order {
 		if s.trusted {
 			list[s.peer] = r.standing(s.peer, s)
 		}
@@ -48,24 +48,23 @@ func (r *Replica) Status() []PeerStatus {
 func (r *Replica) standing(id crdt.DeviceID, s *session) PeerStatus {
 	p := r.peers[id]
 	if p == nil {
-		p = &Peer{}
+		p = &Peer{holds: &holding{}}
 	}
 	st := PeerStatus{
 		ID: id, Remote: p.remote, LastHeard: p.lastHeard, AheadMs: p.ahead, Program: p.program,
-		Unmerged: p.unmerged, Refused: p.refused, Lacks: r.lacking(p),
+		Unmerged: p.unmerged, Refused: p.refused, Lacks: r.lacking(p.holds),
 	}
 	if s != nil {
 		st.Connected, st.Inbound, st.Remote = s.phase > waitHello, s.inbound, s.remote
-		st.Offers, st.Synced = len(s.offers), r.synced(s)
+		st.Offers, st.Synced, st.Lacks = s.offers.n, r.synced(s), r.lacking(s.holds)
 	}
 	return st
 }
 
 // lacking counts the entries that we hold and a peer does not, as far as known.
-func (r *Replica) lacking(p *Peer) (n uint64) {
+func (r *Replica) lacking(holds *holding) (n uint64) {
 	for i := range r.index.branches {
-		b := uint32(i)
-		if next, head := p.holds.next(r.index, b), r.index.branches[i].Head.Seq; next <= head {
+		if next, head := holds.from(r.index, uint32(i)), r.index.branches[i].Head.Seq; next <= head {
 			n += head + 1 - next
 		}
 	}
@@ -74,12 +73,12 @@ func (r *Replica) lacking(p *Peer) (n uint64) {
 
 // synced tells whether both sides of a session hold the same.
 func (r *Replica) synced(s *session) bool {
-	return s.phase == live && len(s.offers) == 0 && r.lacking(r.peer(s.peer)) == 0
+	return s.phase == live && s.offers.n == 0 && r.lacking(s.holds) == 0
 }
 
 // Quiet tells whether every live session is synced.
 func (r *Replica) Quiet() bool {
-	for s := range maps.Values(r.sessions) {
+	for _, s := range r.order {
 		if s.phase == live && !r.synced(s) {
 			return false
 		}

@@ -3,7 +3,6 @@ package replica
 import (
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"slices"
 
 	"musafir/crdt"
@@ -18,15 +17,11 @@ type Logs interface {
 	Stream(ranges []crdt.Range, visit func(*crdt.Item) (bool, error)) error
 }
 
-// Limits of what a batch may hold until its end is there.
-const (
-	MaxBatchBytes   = 4 << 20
-	MaxBatchEntries = 1 << 16
-)
-
+// Rules of batches.
 var (
 	errRun   = errors.New("an entry does not follow the one before")
 	errSeals = errors.New("a batch does not end on seals")
+	errSeal  = errors.New("a seal in a batch is not over one of its entries, or not of its author")
 )
 
 // A Verifier turns the frames of one session's batches into what may be ingested.
@@ -38,6 +33,7 @@ type Verifier struct {
 	ends map[crdt.LogID][]crdt.Head       // where this session's batches left a log
 	next *Received
 	tips map[crdt.LogID][]crdt.Head // of the batch under way: entries that none in it follows
+	cost int
 }
 
 // NewVerifier makes a verifier for one session.
@@ -50,7 +46,7 @@ func NewVerifier(camp crdt.CampID, logs Logs) *Verifier {
 // other error breaks a rule.
 func (v *Verifier) Add(b *wire.Batch) (*Received, error) {
 	if v.next == nil {
-		v.next, v.tips = &Received{}, map[crdt.LogID][]crdt.Head{}
+		v.next, v.tips, v.cost = &Received{}, map[crdt.LogID][]crdt.Head{}, 0
 	}
 	for i := range b.Runs {
 		if err := v.run(&b.Runs[i]); err != nil {
@@ -88,29 +84,38 @@ func (v *Verifier) run(r *wire.Run) error {
 		at.Prev = prev
 	}
 	for _, raw := range r.Entries {
-		e, err := crdt.ParseEntry(raw)
+		id, err := v.entry(at, raw)
 		if err != nil {
 			return err
 		}
-		place := at
-		if at.Seq == 0 {
-			place = crdt.Place{}
-		}
-		id := e.ID(place)
-		if at.Seq == 0 {
-			if err := v.birth(r.Log, id, e); err != nil {
-				return err
-			}
-		}
-		v.next.Bytes += len(raw)
-		if v.next.Bytes > MaxBatchBytes || len(v.next.Items) >= MaxBatchEntries {
-			return fmt.Errorf("a batch has more than %d bytes or %d entries", MaxBatchBytes, MaxBatchEntries)
-		}
-		v.next.Items = append(v.next.Items, &Arrived{At: place, ID: id, Entry: e})
-		v.tip(r.Log, at.Prev, crdt.Head{Seq: at.Seq, ID: id})
 		at.Seq, at.Prev = at.Seq+1, id
 	}
 	return nil
+}
+
+// entry takes one entry at its place.
+func (v *Verifier) entry(at crdt.Place, raw []byte) (id crdt.EntryID, err error) {
+	if v.cost += cost(len(raw)); v.cost > MaxBatchCost {
+		return id, &crdt.LimitError{What: "batch", Size: v.cost, Max: MaxBatchCost, Unit: "bytes, with what is kept beside each entry"}
+	}
+	e, err := crdt.ParseEntry(raw)
+	if err != nil {
+		return id, err
+	}
+	place := at
+	if at.Seq == 0 {
+		place = crdt.Place{} // a birth is written before its log has an id
+	}
+	id = e.ID(place)
+	if at.Seq == 0 {
+		if err := v.birth(at.Log, id, e); err != nil {
+			return id, err
+		}
+	}
+	v.next.Bytes += len(raw)
+	v.next.Items = append(v.next.Items, &Arrived{At: place, ID: id, Entry: e})
+	v.tip(at.Log, at.Prev, crdt.Head{Seq: at.Seq, ID: id})
+	return id, nil
 }
 
 // before finds the entry that a run goes on from: in this batch, at the end of an
@@ -132,6 +137,17 @@ func (v *Verifier) before(r *wire.Run) (crdt.EntryID, bool, error) {
 		}
 		if fits(crdt.Head{Seq: r.Seq - 1, ID: id}) {
 			return id, true, nil
+		}
+	}
+	return v.middle(r, fits)
+}
+
+// middle looks among the entries of this batch that another one follows already: a
+// branch may leave its log anywhere.
+func (v *Verifier) middle(r *wire.Run, fits func(crdt.Head) bool) (crdt.EntryID, bool, error) {
+	for _, a := range v.next.Items {
+		if a.Log() == r.Log && fits(crdt.Head{Seq: a.At.Seq, ID: a.ID}) {
+			return a.ID, true, nil
 		}
 	}
 	return crdt.EntryID{}, false, nil
@@ -162,42 +178,60 @@ func (v *Verifier) key(log crdt.LogID) (ed25519.PublicKey, error) {
 	return birth.Device, nil
 }
 
-// seals checks that the last entry of each log in the batch is sealed by its
-// author.
+// seals checks that the last entry of each line in the batch is sealed by its
+// author, and so all before it. There may be seals of others beside.
 func (v *Verifier) seals(seals []wire.SealAt) error {
-	proved := 0
+	proven := map[crdt.EntryID]bool{}
 	for _, s := range seals {
-		head, err := v.sealed(s)
+		head, err := v.sealed(s, proven)
 		if err != nil {
 			return err
 		}
-		proved++
+		proven[head.ID] = true
 		v.next.Seals = append(v.next.Seals, SealAt{Log: s.Log, Head: head, Seal: s.Seal})
 	}
 	for _, tips := range v.tips {
-		proved -= len(tips)
-	}
-	if proved != 0 {
-		return errSeals
+		if slices.ContainsFunc(tips, func(h crdt.Head) bool { return !proven[h.ID] }) {
+			return errSeals
+		}
 	}
 	return nil
 }
 
-// sealed finds which of the tips a seal is over, and that no other seal was.
-func (v *Verifier) sealed(s wire.SealAt) (crdt.Head, error) {
+// sealed finds which entry a seal is over; no other one was.
+func (v *Verifier) sealed(s wire.SealAt, proven map[crdt.EntryID]bool) (crdt.Head, error) {
+	if len(v.tips[s.Log]) == 0 {
+		return crdt.Head{}, errSeal
+	}
 	key, err := v.key(s.Log)
 	if err != nil {
 		return crdt.Head{}, err
 	}
-	for _, head := range v.tips[s.Log] {
-		if head.Seq != s.Seq || slices.Contains(v.next.Seals, SealAt{Log: s.Log, Head: head, Seal: s.Seal}) {
-			continue
-		}
-		if s.Seal.Verify(key, v.camp, head.ID) == nil {
+	for _, head := range v.lines(s) {
+		if !proven[head.ID] && s.Seal.Verify(key, v.camp, head.ID) == nil {
 			return head, nil
 		}
 	}
-	return crdt.Head{}, errSeals
+	return crdt.Head{}, errSeal
+}
+
+// lines are the entries of the batch that a seal may be over: the tip, or else any
+// of that number.
+func (v *Verifier) lines(s wire.SealAt) (heads []crdt.Head) {
+	for _, head := range v.tips[s.Log] {
+		if head.Seq == s.Seq {
+			heads = append(heads, head)
+		}
+	}
+	if len(heads) > 0 && len(v.tips[s.Log]) == 1 {
+		return heads
+	}
+	for _, a := range v.next.Items {
+		if a.At.Seq == s.Seq && a.Log() == s.Log {
+			heads = append(heads, crdt.Head{Seq: s.Seq, ID: a.ID})
+		}
+	}
+	return heads
 }
 
 // tip takes note of the last entry of a line; a log has more than one where it is

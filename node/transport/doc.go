@@ -17,6 +17,10 @@
 // Two devices that dial each other at once end with two connections. Both work; the
 // layer above keeps one.
 //
+// A connection whose other end vanished is noticed after ten seconds over TCP
+// and forty over QUIC; until then it is the one that [Host.Open] uses. Who knows
+// earlier calls [Host.Disconnect] first.
+//
 // This is the only package that imports libp2p. It never prints: what libp2p has to
 // say goes to the log of the host made last, as debug messages.
 package transport

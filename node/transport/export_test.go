@@ -1,6 +1,7 @@
 package transport
 
 var (
+	NotEOF              = notEOF
 	Expand              = expand
 	UsableIPs           = usableIPs
 	TimelessCertificate = timelessCertificate

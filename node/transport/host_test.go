@@ -310,6 +310,20 @@ func TestPeerGone(t *testing.T) {
 	}
 }
 
+// TestLostIsNotEOF: what a lost connection ends with must not look like the end of
+// what the other side had to say.
+func TestLostIsNotEOF(t *testing.T) {
+	lost := fmt.Errorf("connection closed: %w", io.EOF)
+	if err := transport.NotEOF(lost); errors.Is(err, io.EOF) || err.Error() != lost.Error() {
+		t.Errorf("a lost connection reads as %v", err)
+	}
+	for _, err := range []error{nil, io.EOF, os.ErrDeadlineExceeded} {
+		if got := transport.NotEOF(err); got != err {
+			t.Errorf("%v reads as %v", err, got)
+		}
+	}
+}
+
 func TestReopen(t *testing.T) {
 	a, b := newHost(t, transport.Config{}), newEcho(t, tcp0)
 	s := open(t, a, b, b.Addrs())

@@ -24,7 +24,7 @@ const (
 	streamsPerDevice = 256 // of one protocol, inbound
 )
 
-// A dead peer is noticed after about nine seconds.
+// A dead peer is noticed within ten seconds.
 const (
 	keepAliveInterval = 5 * time.Second
 	writeTimeout      = 5 * time.Second

@@ -31,8 +31,8 @@ func TestPortInUse(t *testing.T) {
 // TestOneOfTwoFails shows that one bound address is not enough, and that it is free
 // again afterwards.
 func TestOneOfTwoFails(t *testing.T) {
-	free := closedPort(t)
 	taken, _, _ := strings.Cut(newHost(t, transport.Config{Listen: []string{tcp0}}).Addrs()[0], "/p2p/")
+	free := closedPort(t)
 	_, err := transport.New(transport.Config{Key: newKey(t), Listen: []string{free, taken}})
 	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken) || strings.Contains(err.Error(), free) {
 		t.Fatalf("the second address in use gives %v", err)

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -26,11 +27,26 @@ type Stream struct {
 
 // Read reads what has come. [io.EOF] comes after all that the other side wrote
 // before its Close; every other error means that something may be missing.
-func (s *Stream) Read(p []byte) (int, error) { return s.rw.Read(p) }
+func (s *Stream) Read(p []byte) (int, error) {
+	n, err := s.rw.Read(p)
+	return n, notEOF(err)
+}
+
+// notEOF hides the EOF of the socket, which the error of a lost connection may wrap:
+// errors.Is would take it for that of the stream.
+func notEOF(err error) error {
+	if err != io.EOF && errors.Is(err, io.EOF) {
+		return errors.New(err.Error())
+	}
+	return err
+}
 
 // Write sends p. That it returned says not that p arrived. It waits where the other
 // side does not read.
-func (s *Stream) Write(p []byte) (int, error) { return s.rw.Write(p) }
+func (s *Stream) Write(p []byte) (int, error) {
+	n, err := s.rw.Write(p)
+	return n, notEOF(err)
+}
 
 // Close ends both directions. What was written still arrives, if the connection
 // lasts; what the other side writes from now on is thrown away, and over TCP it is

@@ -1,0 +1,160 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"musafir/crdt"
+	"musafir/node/api"
+)
+
+const threeHours = int64(3 * time.Hour / time.Millisecond)
+
+func TestPeersAndDevices(t *testing.T) {
+	s := newSite(t)
+	s.device.peers = []api.Peer{
+		{ID: "12D3A", Name: "pharmacy", Role: "member", Address: "/ip4/10.0.0.2/tcp/7668", Connected: true, Synced: true, Version: "test", LastHeard: "2026-11-20T10:00:00.000Z"},
+		{ID: "12D3B", Name: "tent", Role: "reader", Behind: 7, Problem: "nobody answers"},
+		{Address: "10.0.0.9", Problem: "connection refused"},
+	}
+	s.device.devices = []api.Device{
+		{ID: "12D3A", Name: "pharmacy", Role: "member", Admitted: "2026-11-20T10:00:00.000Z", By: "12D3S", Former: []string{"12D3O"}},
+		{ID: "12D3S", Name: "registration", Role: "coordinator", Self: true, Admitted: "2026-11-20T09:00:00.000Z"},
+	}
+	peers := into[struct{ Peers []api.Peer }](s.do("GET", "/v1/peers", "")).Peers
+	if len(peers) != 3 || peers[1].Behind != 7 || peers[2].Problem != "connection refused" {
+		t.Errorf("peers %+v", peers)
+	}
+	devices := into[struct{ Devices []api.Device }](s.do("GET", "/v1/devices", "")).Devices
+	if len(devices) != 2 || devices[0].By != "12D3S" || !devices[1].Self {
+		t.Errorf("devices %+v", devices)
+	}
+	inTouch := into[struct{ Peers []api.Peer }](s.do("GET", "/v1/status", "")).Peers
+	if len(inTouch) != 1 || inTouch[0].Name != "pharmacy" {
+		t.Errorf("in touch %+v", inTouch)
+	}
+}
+
+func TestInvite(t *testing.T) {
+	s := newSite(t)
+	for _, body := range []string{"", `{}`, `{"role":"reader","expires":"90s"}`, `{"expires":"24h"}`} {
+		got := into[api.Invite](s.do("POST", "/v1/invites", body).want(201))
+		if !strings.HasPrefix(got.QR, "musafir:"+got.Code) {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	if a := s.do("POST", "/v1/invites", "").want(201); !strings.Contains(string(a.body), "?peer=a&peer=b\"") {
+		t.Errorf("a script finds no ticket in %s", a.body)
+	}
+	for body, want := range map[string]string{
+		`{"role":"chief"}`: "is no role", `{"role":1}`: "/role", `{"expires":"soon"}`: "at most 24h", `{"expires":"0s"}`: "more than nothing",
+		`{"expires":"24h1s"}`: "at most 24h", `{"expires":600}`: "/expires", `{"name":"x"}`: "there is no such member", `[]`: "an object belongs here",
+	} {
+		s.do("POST", "/v1/invites", body).problem(400, want)
+	}
+	s.device.role = "member"
+	s.do("POST", "/v1/invites", "").problem(409, "only a coordinator")
+}
+
+func TestClockWarnings(t *testing.T) {
+	for _, tt := range []struct {
+		others []int64 // their clocks minus ours
+		ahead  int64
+		want   []string // a part of each warning
+	}{
+		{nil, 0, nil},
+		{[]int64{0, 119_000, -119_000}, 0, nil},
+		{[]int64{-threeHours}, threeHours, []string{`This device's clock is 3 hours ahead of that of the device "0". Set the one`}},
+		{[]int64{-threeHours, -threeHours - 1000}, threeHours, []string{"This device's clock is 3 hours ahead of the other devices'. Set it"}},
+		{[]int64{300_000, 300_000, 300_000}, -300_000, []string{"This device's clock is 5 minutes behind the other"}},
+		{[]int64{0, 48 * threeHours / 3}, 0, []string{`the device "1" is 2 days ahead`}},
+		{[]int64{-threeHours, 0, 1000}, 0, []string{`the device "0" is 3 hours behind`}},
+		{[]int64{-threeHours, -threeHours, 0}, threeHours, []string{"This device's clock is 3 hours ahead", `the device "2" is 3 hours ahead`}},
+	} {
+		t.Run(fmt.Sprint(tt.others), func(t *testing.T) {
+			s := newSite(t)
+			for i, ms := range tt.others {
+				s.device.peers = append(s.device.peers, api.Peer{ID: "x", Name: fmt.Sprint(i), Connected: true, ClockMs: ms, Version: "test"})
+			}
+			s.device.peers = append(s.device.peers, api.Peer{ID: "gone", ClockMs: 9 * threeHours})
+			got := into[statusClock](s.do("GET", "/v1/status", ""))
+			if got.Clock.AheadMs != tt.ahead || len(got.Warnings) != len(tt.want) {
+				t.Fatalf("%+v", got)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(got.Warnings[i], want) {
+					t.Errorf("%q, want %q in it", got.Warnings[i], want)
+				}
+			}
+			if len(tt.want) > 0 && got.Clock.Warning != got.Warnings[0] {
+				t.Errorf("the clock's is %q", got.Clock.Warning)
+			}
+		})
+	}
+}
+
+type statusClock struct {
+	Clock struct {
+		AheadMs int64 `json:"ahead_ms"`
+		Warning string
+	}
+	Warnings []string
+}
+
+func TestWarnings(t *testing.T) {
+	counted := uint64(0)
+	var d *device
+	s := newSiteOver(t, func(x *device) api.Backend { d = x; return &holding{x, &counted} })
+	warnings := func() []string { return into[statusClock](s.do("GET", "/v1/status", "")).Warnings }
+	if got := warnings(); len(got) != 0 {
+		t.Errorf("warnings %q", got)
+	}
+	d.peers = []api.Peer{{ID: "x", Name: "pharmacy", Connected: true, Version: "9.1"}}
+	d.notices = []string{"This device was cloned."}
+	counted, d.held = 2, []api.Held{
+		{Entry: crdt.EntryID{1}, Reason: "written by a newer version of musafir"}, {Entry: crdt.EntryID{2}, Reason: "written by a newer version of musafir"},
+	}
+	got := strings.Join(warnings(), "\n")
+	want := `Musafir 9.1 runs on the device "pharmacy", and test on this one. They work together; install the newer version on both.
+2 entries are held back and not shown: written by a newer version of musafir.
+This device was cloned.`
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	counted, d.held, d.peers, d.notices = 0, nil, nil, nil
+	if got := warnings(); len(got) != 0 {
+		t.Errorf("warnings %q", got)
+	}
+}
+
+// holding says how many entries are held back.
+type holding struct {
+	*device
+	count *uint64
+}
+
+func (h *holding) Counts() (entries, records, conflicts, quarantined uint64) {
+	entries, records, conflicts, _ = h.device.Counts()
+	return entries, records, conflicts, *h.count
+}
+
+// This device counts among the copies.
+func TestCopies(t *testing.T) {
+	s := newSite(t)
+	if r := s.put("c/a", `{"n":1}`); r.Copies != 1 {
+		t.Errorf("%d copies on one device", r.Copies)
+	}
+	s2 := newSiteOver(t, func(d *device) api.Backend { return copied{d} })
+	s2.do("PUT", "/v1/records/c/a", `{"fields":{"n":1}}`).want(http.StatusCreated)
+	if r := s2.get("c/a"); r.Copies != 4 {
+		t.Errorf("%d copies, want 4", r.Copies)
+	}
+}
+
+// copied says that three other devices hold everything.
+type copied struct{ *device }
+
+func (copied) Copies([]crdt.Ref) int { return 3 }

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// clockTolerance is how far clocks may differ before people are told.
+const clockTolerance = 2 * time.Minute
+
+// warnings are what people should know, in words; the clock's stand with it, too.
+func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) {
+	c, all := clockOf(inTouch)
+	heldBack, err := s.heldWarnings(held)
+	more := slices.Concat(s.versionWarnings(inTouch), heldBack, s.backend.Notices())
+	return c, append(append([]string{}, all...), more...), err
+}
+
+// clockOf compares this device's clock with those of the devices in touch.
+func clockOf(inTouch []Peer) (clock, []string) {
+	c := clock{Now: nowText()}
+	others := make([]int64, len(inTouch))
+	for i, p := range inTouch {
+		others[i] = p.ClockMs
+	}
+	c.AheadMs = -median(others)
+	warnings := clockWarnings(inTouch, c.AheadMs)
+	if len(warnings) > 0 {
+		c.Warning = warnings[0]
+	}
+	return c, warnings
+}
+
+// clockWarnings tell which clocks are wrong, by the median of the others'. Of two
+// nobody can tell which of them it is.
+func clockWarnings(inTouch []Peer, ahead int64) (warnings []string) {
+	const todo = "until then times shown are wrong, no record is lost."
+	if len(inTouch) == 1 && far(ahead) {
+		return []string{fmt.Sprintf("This device's clock is %s that of %s. Set the one that is wrong; %s", apart(ahead), inTouch[0].called(), todo)}
+	}
+	if far(ahead) {
+		warnings = append(warnings, fmt.Sprintf("This device's clock is %s the other devices'. Set it; %s", apart(ahead), todo))
+	}
+	for i := range inTouch {
+		p := &inTouch[i]
+		if off := p.ClockMs + ahead; far(off) {
+			warnings = append(warnings, fmt.Sprintf("The clock of %s is %s the other devices'. Set it; %s", p.called(), apart(off), todo))
+		}
+	}
+	return warnings
+}
+
+func far(ms int64) bool {
+	return max(ms, -ms) > clockTolerance.Milliseconds()
+}
+
+// apart says how far a clock is from another one, as "3 hours ahead of".
+func apart(ms int64) string {
+	word := "ahead of"
+	if ms < 0 {
+		ms, word = -ms, "behind"
+	}
+	return about(time.Duration(ms)*time.Millisecond) + " " + word
+}
+
+// about is a duration in its largest unit that makes at least two, or one that
+// fits well enough.
+func about(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return plural(uint64(d.Round(day)/day), "day", "days")
+	case d >= 2*time.Hour:
+		return plural(uint64(d.Round(time.Hour)/time.Hour), "hour", "hours")
+	}
+	return plural(uint64(d.Round(time.Minute)/time.Minute), "minute", "minutes")
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// median is 0 for none; of the two in the middle of an even number, the one nearer
+// to this device's own clock.
+func median(ms []int64) int64 {
+	if len(ms) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(ms))
+	low, high := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
+	if max(low, -low) <= max(high, -high) {
+		return low
+	}
+	return high
+}
+
+// versionWarnings tell which devices run another version of the program.
+func (s *Server) versionWarnings(inTouch []Peer) (warnings []string) {
+	for i := range inTouch {
+		if p := &inTouch[i]; p.Version != "" && p.Version != s.cfg.Version {
+			warnings = append(warnings, fmt.Sprintf("Musafir %s runs on %s, and %s on this one. They work together; install the newer version on both.",
+				p.Version, p.called(), s.cfg.Version))
+		}
+	}
+	return warnings
+}
+
+// called is what people call a device.
+func (p *Peer) called() string {
+	if p.Name == "" {
+		return "the device " + p.ID
+	}
+	return fmt.Sprintf("the device %q", p.Name)
+}
+
+// A heldBack is what was told of the entries that are held and not merged, for as
+// long as their number stays: listing them reads each.
+type heldBack struct {
+	mu       sync.Mutex
+	entries  uint64
+	warnings []string
+}
+
+func (s *Server) heldWarnings(entries uint64) ([]string, error) {
+	s.held.mu.Lock()
+	defer s.held.mu.Unlock()
+	if entries == s.held.entries {
+		return s.held.warnings, nil
+	}
+	held, err := s.backend.Quarantined()
+	if err != nil {
+		return nil, err
+	}
+	reasons := map[string]uint64{}
+	for _, h := range held {
+		reasons[h.Reason]++
+	}
+	s.held.entries, s.held.warnings = entries, nil
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		s.held.warnings = append(s.held.warnings, fmt.Sprintf("%s held back and not shown: %s.",
+			plural(reasons[reason], "entry is", "entries are"), reason))
+	}
+	return s.held.warnings, nil
+}

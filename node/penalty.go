@@ -1,0 +1,39 @@
+package node
+
+import (
+	"time"
+
+	"musafir/crdt"
+)
+
+// A device that breaks a rule is kept away for a while, longer each time.
+const (
+	penaltyFirst = time.Second
+	penaltyMax   = 5 * time.Minute
+	penaltyPast  = 10 * time.Minute // without a breach it counts as new
+)
+
+// penalties is who broke a rule lately. It belongs to the loop.
+type penalties map[crdt.DeviceID]*penalty
+
+type penalty struct {
+	until time.Time
+	last  time.Duration
+}
+
+// breach takes note that a device broke a rule.
+func (p penalties) breach(id crdt.DeviceID, now time.Time) {
+	x := p[id]
+	if x == nil || now.Sub(x.until) > penaltyPast {
+		x = &penalty{last: penaltyFirst / 2}
+		p[id] = x
+	}
+	x.last = min(2*x.last, penaltyMax)
+	x.until = now.Add(x.last)
+}
+
+// holds tells whether a device is to be kept away still.
+func (p penalties) holds(id crdt.DeviceID, now time.Time) bool {
+	x := p[id]
+	return x != nil && now.Before(x.until)
+}

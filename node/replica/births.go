@@ -1,0 +1,157 @@
+package replica
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"musafir/crdt"
+	"musafir/node/access"
+)
+
+// Admit writes an admission. A coordinator that never wrote one begins its control
+// log with it; incarnation is 16 random bytes for that.
+func (g *Group) Admit(a crdt.Admission, incarnation [16]byte, nowMs int64) (crdt.EntryID, error) {
+	if g.err != nil {
+		return crdt.EntryID{}, g.err
+	}
+	self, ok := g.next.Members.Member(g.next.ID())
+	if !ok || self.Role != crdt.RoleCoordinator {
+		return crdt.EntryID{}, &crdt.EditError{Err: errors.New("only a coordinator admits devices")}
+	}
+	if g.next.Control.Log == (crdt.LogID{}) {
+		if err := g.beginControl(self, incarnation, nowMs); err != nil {
+			return crdt.EntryID{}, err
+		}
+	}
+	change, err := a.Change()
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	e, err := crdt.NewEntry(g.next.Clock.Next(nowMs), g.next.Acts.Deps(g.next.Control.Head.ID), "", "", []crdt.Change{change})
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	at, id := g.next.Control.Next(e)
+	g.next.Control.Sealed()
+	return id, g.control(at, id, e)
+}
+
+// beginControl begins a coordinator's control log.
+func (g *Group) beginControl(self access.Member, incarnation [16]byte, nowMs int64) error {
+	birth := g.birth(self, crdt.ControlLog, incarnation)
+	id, err := g.begin(birth, nowMs)
+	g.next.Control = crdt.ResumeAuthor(crdt.LogID(id), crdt.Head{ID: id}, 0, 0)
+	return err
+}
+
+// BeginRecords begins the device's first record log. A reader has none.
+func (g *Group) BeginRecords(incarnation [16]byte, nowMs int64) error {
+	self, _ := g.next.Members.Member(g.next.ID())
+	if self.Role == crdt.RoleReader {
+		return nil
+	}
+	id, err := g.begin(g.birth(self, crdt.RecordLog, incarnation), nowMs)
+	g.next.Records = crdt.ResumeAuthor(crdt.LogID(id), crdt.Head{ID: id}, 0, 0)
+	return err
+}
+
+// birth is that of a log of this device.
+func (g *Group) birth(self access.Member, kind crdt.LogKind, incarnation [16]byte) *crdt.Birth {
+	return &crdt.Birth{
+		Camp: g.next.Camp, Kind: kind, Device: g.next.Public(), Admission: self.Admission,
+		Incarnation: incarnation, Ordinal: uint64(len(self.Logs)),
+	}
+}
+
+// Renew gives the device a new key, and logs that continue those it has, signed by
+// the old key. A coordinator gets a control log in any case: one that continued
+// nothing but a record log would rest on records, and acts go ahead of those.
+func (g *Group) Renew(key ed25519.PrivateKey, incarnation [16]byte, nowMs int64) error {
+	self, ok := g.next.Members.Member(g.next.ID())
+	if !ok || self.Role == crdt.RoleReader {
+		return errors.New("this device writes no log that could go on under a new key")
+	}
+	if err := g.seal(); err != nil {
+		return g.failed(err)
+	}
+	if self.Role == crdt.RoleCoordinator && g.next.Control.Log == (crdt.LogID{}) {
+		if err := g.beginControl(self, incarnation, nowMs); err != nil {
+			return err
+		}
+	}
+	old := g.next
+	g.next.Device = key
+	g.next.Control, g.next.Records = crdt.Author{}, crdt.Author{}
+	if old.Control.Log != (crdt.LogID{}) {
+		if err := g.goOn(&old, old.Control, &g.next.Control, g.birth(self, crdt.ControlLog, incarnation), nowMs); err != nil {
+			return err
+		}
+	}
+	return g.goOn(&old, old.Records, &g.next.Records, g.birth(self, crdt.RecordLog, incarnation), nowMs)
+}
+
+// goOn begins a log that continues one of the old key's.
+func (g *Group) goOn(old *Writer, from crdt.Author, to *crdt.Author, birth *crdt.Birth, nowMs int64) error {
+	birth.Continues = from.Log
+	birth.Proof = crdt.ContinuationProof(old.Device, old.Camp, from.Log, birth.Device, birth.Incarnation)
+	id, err := g.begin(birth, nowMs, crdt.Dep{Log: from.Log, Seq: from.Head.Seq, ID: from.Head.ID})
+	*to = crdt.ResumeAuthor(crdt.LogID(id), crdt.Head{ID: id}, 0, 0)
+	return err
+}
+
+// begin writes the birth of a log of this device, which rests on the heads of the
+// graph, on its admission, and on more.
+func (g *Group) begin(birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.EntryID, error) {
+	change, err := birth.Change()
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	admission, ok := g.next.Members.Admission(birth.Admission)
+	if !ok {
+		return crdt.EntryID{}, &crdt.EditError{Err: fmt.Errorf("the admission %s is not held", birth.Admission)}
+	}
+	deps := g.birthDeps(birth.Kind, append(more, admission))
+	e, err := crdt.NewEntry(g.next.Clock.Next(nowMs), deps, "", "", []crdt.Change{change})
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	id := e.ID(crdt.Place{})
+	return id, g.control(crdt.Place{}, id, e)
+}
+
+// birthDeps are what must be there, and as many heads of the graph as fit.
+func (g *Group) birthDeps(kind crdt.LogKind, must []crdt.Dep) []crdt.Dep {
+	heads := g.next.Graph
+	if kind == crdt.ControlLog {
+		heads = g.next.Acts
+	}
+	deps := heads.Deps(crdt.EntryID{})
+	deps = deps[:min(len(deps), crdt.MaxDeps-len(must))]
+	for _, d := range must {
+		deps = crdt.WithDep(deps, d)
+	}
+	return deps
+}
+
+// control appends an entry that changes the membership, sealed on its own so that
+// it can be shown on its own.
+func (g *Group) control(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
+	if err := g.next.Members.Check(at, id, e); err != nil {
+		return &crdt.EditError{Err: err}
+	}
+	log := at.Log
+	if at.Seq == 0 {
+		log = crdt.LogID(id)
+	}
+	if err := g.put(at, id, e); err != nil {
+		return g.failed(err)
+	}
+	g.members().Add(at, id, e)
+	g.next.grow(at, id, e)
+	head := crdt.Head{Seq: at.Seq, ID: id}
+	if err := g.batch.Seal(log, head, crdt.SealEntry(g.next.Device, g.next.Camp, id)); err != nil {
+		return g.failed(err)
+	}
+	return nil
+}
