@@ -103,7 +103,7 @@ func (n *Node) committed(writer *replica.Writer, ended []*ingestion, err error) 
 			in.err = err
 		}
 		if l := n.links[in.session]; l != nil {
-			l.pending.Release(int64(in.batch.Bytes))
+			l.tried(in.batch)
 		}
 		e.Batches = append(e.Batches, replica.Outcome{Session: in.session, Batch: in.batch, Err: in.err})
 	}
@@ -118,7 +118,7 @@ func (n *Node) committed(writer *replica.Writer, ended []*ingestion, err error) 
 func (n *Node) dropIngest() {
 	for _, in := range n.ingest {
 		if l := n.links[in.session]; l != nil {
-			l.pending.Release(int64(in.batch.Bytes))
+			l.tried(in.batch)
 		}
 	}
 	n.ingest = nil

@@ -34,8 +34,9 @@ type link struct {
 	end    context.CancelFunc
 	once   sync.Once
 
-	pending        *semaphore.Weighted // bytes of batches that are not written yet
-	received, sent atomic.Uint64       // bytes of frames
+	pending        *semaphore.Weighted        // bytes of batches that came and were not tried yet
+	untried        map[*replica.Received]bool // these; belongs to the loop
+	received, sent atomic.Uint64              // bytes of frames
 }
 
 // serve runs a session on a stream until it ends.
@@ -43,7 +44,7 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 	life, end := context.WithCancel(context.Background())
 	l := &link{
 		stream: stream, out: make(chan any, outMax), end: end, ended: life.Done(),
-		pending: semaphore.NewWeighted(pendingMax),
+		pending: semaphore.NewWeighted(pendingMax), untried: map[*replica.Received]bool{},
 	}
 	defer l.close()
 	kept := false
@@ -245,8 +246,19 @@ func (w *frameWriter) flush() error {
 	return err
 }
 
+// tried lets the next batch of a session come once one was tried, written or not.
+func (l *link) tried(b *replica.Received) {
+	if l.untried[b] {
+		delete(l.untried, b)
+		l.pending.Release(int64(b.Bytes))
+	}
+}
+
 // step gives an event to the replica and does what it asks for.
 func (n *Node) step(what any) {
+	if a, ok := what.(replica.Arrival); ok && a.Batch != nil && n.links[a.Session] != nil {
+		n.links[a.Session].untried[a.Batch] = true
+	}
 	e := replica.Event{Now: time.Since(n.started).Milliseconds(), Wall: n.wall(), What: what}
 	if err := n.replica.Step(e); err != nil {
 		n.cfg.Log.Error("sync", "error", err)

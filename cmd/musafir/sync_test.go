@@ -142,7 +142,10 @@ func await(t testing.TB, what string, met func() bool) {
 func (d *daemon) status() (s statusDoc) {
 	d.t.Helper()
 	doc, err := d.call(context.Background(), http.MethodGet, "/v1/status", nil)
-	check(d.t, err)
+	if err != nil {
+		d.kill()
+		d.t.Fatalf("%v\n%s", err, d.errs.String())
+	}
 	mustUnmarshal(d.t, doc, &s)
 	return s
 }

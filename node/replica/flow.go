@@ -8,46 +8,63 @@ import (
 )
 
 // flow sends what the peer lacks: within its credit all, else unasked a little of
-// what this device wrote. That may build on what the peer has yet to get from
-// elsewhere.
+// what this device wrote.
 func (r *Replica) flow(s *session) {
 	if s.streaming || s.phase != live {
 		return
 	}
-	ranges := r.lacks(s)
-	if len(ranges) == 0 && s.asked {
-		s.credit, s.asked = 0, false
-	}
+	ranges, own := r.lacks(s)
 	budget := s.credit
 	if !s.asked {
-		budget = pushMaxBytes - s.unacked
+		ranges, budget = r.push(s, ranges, own), pushMaxBytes-s.unacked
+	} else if len(ranges) == 0 {
+		s.credit, s.asked = 0, false
 	}
 	if len(ranges) == 0 || budget <= 0 {
 		return
 	}
 	s.streaming, s.free = true, !s.asked
-	r.do(Stream{Session: s.id, Epoch: s.epoch, Ranges: ranges, Budget: budget})
+	r.do(Stream{Session: s.id, Epoch: s.epoch, Ranges: actsFirst(r.index, ranges), Budget: budget})
 }
 
-// lacks lists what the peer may get, and neither holds nor is about to get: control
-// logs ahead of all others; if it granted nothing, what was written here.
-func (r *Replica) lacks(s *session) (ranges []crdt.Range) {
-	var acts []crdt.Range
+// push chooses what is sent unasked: what was written here since the peer had all
+// that was. It may build on what others are about to send. A peer that lacks more
+// than our own asks one for all of it, which would come twice.
+func (r *Replica) push(s *session, lacking, own []crdt.Range) []crdt.Range {
+	if len(own) == 0 {
+		s.inStep = true
+	}
+	if s.inStep || len(own) == len(lacking) {
+		return own
+	}
+	return nil
+}
+
+// lacks lists what we hold and the peer neither holds nor is about to get, and of
+// that what was written here.
+func (r *Replica) lacks(s *session) (ranges, own []crdt.Range) {
 	for i := range r.index.branches {
 		b, n := &r.index.branches[i], uint32(i)
 		next := s.sent.from(r.index, n)
 		if next > b.Head.Seq || len(s.unclear) > 0 && s.unclear[prefix(b.Log)] {
 			continue
 		}
-		l := &r.index.lines[i]
-		if !s.asked && l.author != r.self {
-			continue
-		}
 		lacking := crdt.Range{Branch: n, From: next, To: b.Head.Seq}
-		if l.control {
-			acts = append(acts, lacking)
-		}
 		ranges = append(ranges, lacking)
+		if r.index.lines[i].author == r.self {
+			own = append(own, lacking)
+		}
+	}
+	return ranges, own
+}
+
+// actsFirst leaves records for later as long as there are acts of membership.
+func actsFirst(x *index, ranges []crdt.Range) []crdt.Range {
+	var acts []crdt.Range
+	for _, g := range ranges {
+		if x.lines[g.Branch].control {
+			acts = append(acts, g)
+		}
 	}
 	if len(acts) > 0 {
 		return acts

@@ -64,7 +64,7 @@ func (r *Replica) anew(s *session) {
 	s.offers.clear()
 	clear(s.unclear)
 	clear(s.trailed)
-	s.unacked = 0
+	s.unacked, s.inStep = 0, false
 	if s.phase == live {
 		s.told.clear()
 	}

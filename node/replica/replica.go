@@ -45,7 +45,7 @@ func New(cfg Config) *Replica {
 	r := &Replica{
 		cfg: cfg, self: cfg.Writer.ID(), writer: cfg.Writer, peers: cfg.Peers,
 		index:    newIndex(cfg.Logs, cfg.Branches, cfg.Writer.Members),
-		sessions: map[Session]*session{},
+		sessions: map[Session]*session{}, renewed: -renewEveryMs,
 	}
 	if r.peers == nil {
 		r.peers = map[crdt.DeviceID]*Peer{}

@@ -46,6 +46,7 @@ type session struct {
 	credit    int  // bytes that it lets us send
 	asked     bool // it granted, and we have not caught up since
 	unacked   int  // bytes sent unasked and not acknowledged
+	inStep    bool // it had all that was written here, since it began
 	streaming bool // a Stream is out
 	free      bool // unasked
 	epoch     int  // of what is sent; it changes when the peer begins anew
