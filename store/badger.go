@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -40,10 +42,29 @@ func openBadger(dir string, key []byte, sync bool, log *slog.Logger) (*badgerEng
 		WithEncryptionKey(key)
 	o.TableSizeMultiplier = 1
 	db, err := badger.Open(o)
+	if err != nil && unborn(err) && dropUnborn(dir) {
+		db, err = badger.Open(o)
+	}
 	if err != nil {
 		return nil, explainOpen(dir, err)
 	}
 	return &badgerEngine{db}, nil
+}
+
+// unborn tells whether opening met the log of a memtable that was just created when
+// the program was killed, and never written to. Badger does not get over that. It
+// had the directory to itself then, and the caller keeps others from opening it.
+func unborn(err error) bool { return strings.Contains(err.Error(), "Create a new file") }
+
+// dropUnborn removes such logs, which have no bytes.
+func dropUnborn(dir string) (dropped bool) {
+	logs, _ := filepath.Glob(filepath.Join(dir, "*.mem"))
+	for _, path := range logs {
+		if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+			dropped = os.Remove(path) == nil || dropped
+		}
+	}
+	return dropped
 }
 
 // Errors of opening that callers tell apart.

@@ -25,7 +25,7 @@ const (
 	deviceName  = "device"
 	nextName    = "device.next" // a key that is about to replace the device key
 	dbName      = "db"
-	lockName    = "lock" // held while the directory is made
+	lockName    = "lock" // held while the directory is made or opened
 )
 
 // Errors of opening a directory.
@@ -57,14 +57,12 @@ func CreateDir(path string, o Options) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	lock := flock.New(filepath.Join(path, lockName))
-	if held, err := lock.TryLock(); err != nil {
-		return nil, fmt.Errorf("lock data directory: %w", err)
-	} else if !held {
-		return nil, ErrInUse
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
 	}
 	defer lock.Close()
-	err := readFormat(path)
+	err = readFormat(path)
 	if errors.Is(err, ErrNoCamp) {
 		err = createKeys(path)
 	}
@@ -79,6 +77,11 @@ func OpenDir(path string, o Options) (*Dir, error) {
 	if err := readFormat(path); err != nil {
 		return nil, err
 	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	d, err := openDir(path, o)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,17 @@ func OpenDir(path string, o Options) (*Dir, error) {
 		return nil, errors.Join(ErrNoCamp, d.Close())
 	}
 	return d, nil
+}
+
+// lockDir keeps others from opening the directory while it is being opened or made.
+func lockDir(path string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(path, lockName))
+	if held, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	} else if !held {
+		return nil, ErrInUse
+	}
+	return lock, nil
 }
 
 // readFormat refuses a directory that this program cannot read.

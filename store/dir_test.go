@@ -291,3 +291,19 @@ func TestSizeAndDisk(t *testing.T) {
 		t.Errorf("no space is free")
 	}
 }
+
+// TestUnbornMemtable: a kill just when the database had created the file of a new
+// memtable leaves it empty.
+func TestUnbornMemtable(t *testing.T) {
+	path, _ := newDir(t)
+	for _, name := range []string{"00009.mem", "00010.mem"} {
+		write(t, nil, path, "db", name)
+	}
+	d, err := store.OpenDir(path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
