@@ -48,14 +48,26 @@ func (t *target) state() (crdt.DeviceID, error) {
 	return t.id, t.err
 }
 
-// targets are the addresses typed and those remembered.
+// findTargets lists the addresses typed and those remembered, each place once.
 func (n *Node) findTargets() []*target {
 	var list []*target
+	typed := map[string]bool{} // ids, and addresses without them
 	for _, addr := range n.cfg.Dial {
 		list = append(list, &target{addr: addr})
+		if n.cfg.Network == nil {
+			continue
+		}
+		id, addrs, err := n.cfg.Network.Resolve(addr)
+		if err != nil {
+			continue // told when it is dialled
+		}
+		typed[string(id)] = true
+		for _, a := range addrs {
+			typed[a] = true
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(n.cfg.Peers)) {
-		if addr := n.cfg.Peers[id].Remote(); addr != "" && !slices.Contains(n.cfg.Dial, addr) {
+		if addr := n.cfg.Peers[id].Remote(); addr != "" && !typed[addr] && !typed[string(id)] {
 			list = append(list, &target{addr: addr, id: id})
 		}
 	}

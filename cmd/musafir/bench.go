@@ -92,6 +92,7 @@ func (a *app) bench(ctx context.Context, plan benchPlan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, camp.close()) }()
+	defer a.working("") // nothing any more
 	a.working("writing %d records on the first device", plan.records)
 	pair, err := newBenchPair(ctx, camp, plan)
 	if err != nil {

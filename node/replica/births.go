@@ -100,8 +100,8 @@ func (g *Group) goOn(old *Writer, from crdt.Author, to *crdt.Author, birth *crdt
 	return err
 }
 
-// begin writes the birth of a log of this device, which rests on the heads of the
-// graph, on its admission, and on more.
+// begin writes the birth of a log of this device. It names its admission and what
+// else it must, and no other heads: a birth is shown as a proof, which is short.
 func (g *Group) begin(birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.EntryID, error) {
 	change, err := birth.Change()
 	if err != nil {
@@ -111,27 +111,16 @@ func (g *Group) begin(birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.En
 	if !ok {
 		return crdt.EntryID{}, &crdt.EditError{Err: fmt.Errorf("the admission %s is not held", birth.Admission)}
 	}
-	deps := g.birthDeps(birth.Kind, append(more, admission))
+	deps := []crdt.Dep{admission}
+	for _, d := range more {
+		deps = crdt.WithDep(deps, d)
+	}
 	e, err := crdt.NewEntry(g.next.Clock.Next(nowMs), deps, "", "", []crdt.Change{change})
 	if err != nil {
 		return crdt.EntryID{}, &crdt.EditError{Err: err}
 	}
 	id := e.ID(crdt.Place{})
 	return id, g.control(crdt.Place{}, id, e)
-}
-
-// birthDeps are what must be there, and as many heads of the graph as fit.
-func (g *Group) birthDeps(kind crdt.LogKind, must []crdt.Dep) []crdt.Dep {
-	heads := g.next.Graph
-	if kind == crdt.ControlLog {
-		heads = g.next.Acts
-	}
-	deps := heads.Deps(crdt.EntryID{})
-	deps = deps[:min(len(deps), crdt.MaxDeps-len(must))]
-	for _, d := range must {
-		deps = crdt.WithDep(deps, d)
-	}
-	return deps
 }
 
 // control appends an entry that changes the membership, sealed on its own so that
