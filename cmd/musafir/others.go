@@ -32,7 +32,7 @@ func (d *device) Peers(ctx context.Context) ([]api.Peer, error) {
 func peerDoc(p node.Peer, members *access.Camp) api.Peer {
 	doc := api.Peer{
 		ID: string(p.ID), Address: p.Addr, Connected: p.Connected, Synced: p.Synced, Behind: p.Lacks,
-		Ahead: p.Offers > 0, Unmerged: p.Unmerged, ClockMs: p.AheadMs, Version: p.Program, Problem: p.Refused,
+		Ahead: p.Offers > 0, Unmerged: p.Unmerged, ClockMs: p.AheadMs, Received: p.Received, Sent: p.Sent, Version: p.Program, Problem: p.Refused,
 	}
 	if m, ok := members.Member(p.ID); ok {
 		doc.Name, doc.Role = m.Name, m.Role.String()

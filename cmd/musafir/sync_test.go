@@ -535,6 +535,30 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// TestInSyncIsShort: two devices that hold the same find that out in one round trip
+// of at most 100 bytes each way, however much they hold.
+func TestInSyncIsShort(t *testing.T) {
+	x := newTeam(t, 2)
+	x.daemons[0].load("patients", 0, 2000)
+	x.settle()
+	x.daemons[1].end()
+	x.up(1)
+	type peer struct {
+		Synced         bool
+		Received, Sent int
+	}
+	var doc struct{ Peers []peer }
+	await(t, "the two to be in sync", func() bool {
+		b, err := x.daemons[1].call(context.Background(), http.MethodGet, "/v1/peers", nil)
+		check(t, err)
+		mustUnmarshal(t, b, &doc)
+		return len(doc.Peers) == 1 && doc.Peers[0].Synced
+	})
+	if p := doc.Peers[0]; p.Received == 0 || p.Received > 100 || p.Sent == 0 || p.Sent > 100 {
+		t.Errorf("it took %d bytes there and %d back", p.Sent, p.Received)
+	}
+}
+
 // hostileFrames break the rules in several ways.
 var hostileFrames = [][]byte{
 	bytes.Repeat([]byte{0x00}, 1<<10),                       // frames of no length

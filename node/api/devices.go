@@ -14,6 +14,8 @@ type Peer struct {
 	Ahead     bool   `json:"ahead"`             // it holds something that we do not
 	Unmerged  uint64 `json:"unmerged"`          // entries that it holds and does not merge
 	ClockMs   int64  `json:"clock_ms"`          // its clock minus ours
+	Received  uint64 `json:"received"`          // bytes, in the session that is open
+	Sent      uint64 `json:"sent"`              // likewise
 	Version   string `json:"version"`           // of its program
 	LastHeard string `json:"last_heard"`        // "": never
 	Problem   string `json:"problem,omitempty"` // why there is no session, or why the last one ended
