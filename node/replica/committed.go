@@ -12,6 +12,9 @@ func (r *Replica) committed(e Committed) error {
 		r.writer = e.Writer
 	}
 	moved := r.index.update(e.Branches, r.writer.Members)
+	if len(moved) > 0 {
+		r.moved = r.now
+	}
 	for _, o := range e.Batches {
 		if err := r.outcome(o); err != nil {
 			return err

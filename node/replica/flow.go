@@ -13,12 +13,11 @@ func (r *Replica) flow(s *session) {
 	if s.streaming || s.phase != live {
 		return
 	}
-	ranges, own := r.lacks(s)
-	budget := s.credit
-	if !s.asked {
-		ranges, budget = r.push(s, ranges, own), pushMaxBytes-s.unacked
-	} else if len(ranges) == 0 {
-		s.credit, s.asked = 0, false
+	ranges, budget := r.push(s), pushMaxBytes-s.unacked
+	if s.asked {
+		if ranges, budget = r.lacks(s), s.credit; len(ranges) == 0 {
+			s.credit, s.asked = 0, false
+		}
 	}
 	if len(ranges) == 0 || budget <= 0 {
 		return
@@ -27,35 +26,48 @@ func (r *Replica) flow(s *session) {
 	r.do(Stream{Session: s.id, Epoch: s.epoch, Ranges: actsFirst(r.index, ranges), Budget: budget})
 }
 
-// push chooses what is sent unasked: what was written here since the peer had all
-// that was. It may build on what others are about to send. A peer that lacks more
-// than our own asks one for all of it, which would come twice.
-func (r *Replica) push(s *session, lacking, own []crdt.Range) []crdt.Range {
+// push lists what is sent unasked: what was written here since the peer had all that
+// was. It may build on what others are about to send. A peer that lacks more than
+// our own asks one for all of it, which would come twice.
+func (r *Replica) push(s *session) (own []crdt.Range) {
+	others := false
+	for i := range r.index.branches {
+		g, lacking := r.lack(s, uint32(i))
+		switch {
+		case !lacking:
+		case r.index.lines[i].author == r.self:
+			own = append(own, g)
+		default:
+			others = true
+		}
+	}
 	if len(own) == 0 {
 		s.inStep = true
 	}
-	if s.inStep || len(own) == len(lacking) {
-		return own
+	if others && !s.inStep {
+		return nil
 	}
-	return nil
+	return own
 }
 
-// lacks lists what we hold and the peer neither holds nor is about to get, and of
-// that what was written here.
-func (r *Replica) lacks(s *session) (ranges, own []crdt.Range) {
+// lacks lists what we hold and the peer neither holds nor is about to get.
+func (r *Replica) lacks(s *session) (ranges []crdt.Range) {
 	for i := range r.index.branches {
-		b, n := &r.index.branches[i], uint32(i)
-		next := s.sent.from(r.index, n)
-		if next > b.Head.Seq || len(s.unclear) > 0 && s.unclear[prefix(b.Log)] {
-			continue
-		}
-		lacking := crdt.Range{Branch: n, From: next, To: b.Head.Seq}
-		ranges = append(ranges, lacking)
-		if r.index.lines[i].author == r.self {
-			own = append(own, lacking)
+		if g, lacking := r.lack(s, uint32(i)); lacking {
+			ranges = append(ranges, g)
 		}
 	}
-	return ranges, own
+	return ranges
+}
+
+// lack is what the peer lacks of a branch.
+func (r *Replica) lack(s *session, n uint32) (g crdt.Range, lacking bool) {
+	b := &r.index.branches[n]
+	g = crdt.Range{Branch: n, From: s.sent.from(r.index, n), To: b.Head.Seq}
+	if g.From > g.To || len(s.unclear) > 0 && s.unclear[prefix(b.Log)] {
+		return g, false
+	}
+	return g, true
 }
 
 // actsFirst leaves records for later as long as there are acts of membership.

@@ -7,20 +7,40 @@ import (
 	"musafir/node/wire"
 )
 
-var errOffers = errors.New("it names too many heads that nobody holds")
+// Rules of frontiers.
+var (
+	errOffers = errors.New("it names too many heads that nobody holds")
+	errBase   = errors.New("it names a frontier that nobody spoke of")
+)
 
 // sendFrontier tells all that we hold.
-func (r *Replica) sendFrontier(s *session) {
+func (r *Replica) sendFrontier(s *session) { r.sendHeads(s, base{}, false) }
+
+// sendChanges tells what we hold beyond what both held, if the peer named something
+// that we know of.
+func (r *Replica) sendChanges(s *session) {
+	b, _ := r.peer(s.peer).base(s.hello.Base)
+	r.sendHeads(s, b, false)
+}
+
+func (r *Replica) sendHeads(s *session, since base, full bool) {
 	s.resets, s.resetIs = r.now, false
-	heads := make([]wire.Head, 0, len(r.index.branches))
-	for n, b := range r.index.branches {
-		s.told.set(uint32(n), b.Head.Seq+1)
-		heads = append(heads, r.index.head(uint32(n)))
+	var heads []wire.Head
+	for i, b := range r.index.branches {
+		s.told.set(uint32(i), b.Head.Seq+1)
+		if i < len(since.Next) && since.Next[i] > b.Head.Seq {
+			continue
+		}
+		h := r.index.head(uint32(i))
+		if full {
+			h.Hash = b.Head.ID[:]
+		}
+		heads = append(heads, h)
 	}
 	slices.SortFunc(heads, wire.Head.Compare)
 	parts := wire.SplitHeads(heads)
 	for i, part := range parts {
-		r.send(s, &wire.Frontier{Heads: part, More: i < len(parts)-1})
+		r.send(s, &wire.Frontier{Base: since.Name, Full: full, Heads: part, More: i < len(parts)-1})
 	}
 }
 
@@ -34,11 +54,19 @@ func (r *Replica) reset(s *session) {
 	r.sendFrontier(s)
 }
 
-// frontier takes what the peer holds, all of it. In a live session it says that the
-// peer begins anew.
+// frontier takes what the peer holds, all of it or what it adds to the base that we
+// named. In a live session it says that the peer begins anew.
 func (r *Replica) frontier(s *session, f *wire.Frontier) error {
+	if f.Base != [8]byte{} && f.Base != s.named.Name {
+		r.refuse(s, errBase)
+		return nil
+	}
 	if !s.parting {
 		r.anew(s)
+		if f.Base != [8]byte{} {
+			s.holds.next = slices.Clone(s.named.Next)
+			s.sent = s.holds.clone()
+		}
 	}
 	if err := r.heads(s, f.Heads); err != nil || r.gone(s) {
 		return err
@@ -46,6 +74,7 @@ func (r *Replica) frontier(s *session, f *wire.Frontier) error {
 	if s.parting = f.More; f.More {
 		return nil
 	}
+	r.compare(s, f)
 	s.phase = live
 	r.peer(s.peer).holds = s.holds
 	if err := r.trails(s); err != nil {
@@ -54,6 +83,16 @@ func (r *Replica) frontier(s *session, f *wire.Frontier) error {
 	r.flow(s)
 	r.tell(s)
 	return nil
+}
+
+// compare looks whether the lists are equal although the digests were not. Then
+// hashes that were cut short hide a difference, and are told in full, once.
+func (r *Replica) compare(s *session, f *wire.Frontier) {
+	unequal := s.hello.Digest != s.digest && r.index.Digest() == s.digest
+	if s.phase == waitFrontier && unequal && !s.full && s.offers.n == 0 && r.lacking(s.holds) == 0 {
+		s.full = true
+		r.sendHeads(s, base{}, true)
+	}
 }
 
 // anew forgets what we know of the peer, and in a live session what we told it: it

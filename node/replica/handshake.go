@@ -142,9 +142,10 @@ func (r *Replica) greet(s *session) {
 	for n, b := range r.index.branches {
 		s.told.set(uint32(n), b.Head.Seq+1)
 	}
+	s.named = r.peer(s.peer).lastBase()
 	r.send(s, &wire.Hello{
 		Version: wire.Version, Time: uint64(max(0, r.wall)), Nonce: r.cfg.Nonce,
-		Digest: s.digest, Program: r.cfg.Program,
+		Digest: s.digest, Base: s.named.Name, Program: r.cfg.Program,
 	})
 }
 
@@ -186,7 +187,7 @@ func (r *Replica) greeted(s *session) error {
 		return nil
 	}
 	s.phase = waitFrontier
-	r.sendFrontier(s)
+	r.sendChanges(s)
 	return nil
 }
 
@@ -199,7 +200,9 @@ func (r *Replica) even(s *session) {
 	}
 	s.sent = s.holds.clone()
 	s.phase = live
-	r.peer(s.peer).holds = s.holds
+	p := r.peer(s.peer)
+	p.holds = s.holds
+	p.share(s.digest, s.told.clone().next)
 	r.flow(s)
 	r.tell(s)
 }

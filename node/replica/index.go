@@ -15,6 +15,7 @@ type index struct {
 	lines    []line // of the branches
 	byLog    map[crdt.ShortID][]uint32
 	digest   [crdt.HashSize]byte
+	version  uint64 // changes when anything moves
 }
 
 // A line is what the membership says of a branch's log, which never changes.
@@ -43,6 +44,7 @@ func (x *index) update(branches []crdt.Branch, members *access.Camp) (moved []ui
 	x.branches = branches
 	if len(moved) > 0 {
 		x.digest = [crdt.HashSize]byte{}
+		x.version++
 	}
 	return moved
 }
@@ -78,6 +80,15 @@ func (x *index) id(n uint32, seq uint64) (crdt.EntryID, error) {
 		return b.Head.ID, nil
 	}
 	return x.logs.EntryID(n, seq)
+}
+
+// heads is per branch the first sequence that is not held.
+func (x *index) heads() []uint64 {
+	next := make([]uint64, len(x.branches))
+	for n, b := range x.branches {
+		next[n] = b.Head.Seq + 1
+	}
+	return next
 }
 
 // head names the last entry of a branch.

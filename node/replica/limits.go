@@ -14,7 +14,8 @@ const (
 	resetMostMs  = 30_000
 	renewEveryMs = 10_000 // until the device has a new key
 	rememberMs   = 60_000
-	parkMs       = 400 // that a batch waits for what it builds on
+	shareAfterMs = 1_000 // without a change before it is noted what both hold
+	parkMs       = 400   // that a batch waits for what it builds on
 
 	pushMaxBytes = 128 << 10 // sent unasked
 	parkMaxBytes = 1 << 20   // of a session's batches that wait for what they build on

@@ -15,6 +15,7 @@ type Peer struct {
 	unmerged  uint64
 	remote    string // where it was last
 	refused   string // why its last session ended, if it broke a rule
+	bases     []base // what both held, the latest last
 	changed   bool   // since it was remembered
 }
 
@@ -25,10 +26,11 @@ type remembered struct {
 	Ahead     int64    `cbor:"3,keyasint"`
 	Program   string   `cbor:"4,keyasint"`
 	Remote    string   `cbor:"5,keyasint"`
+	Bases     []base   `cbor:"6,keyasint"`
 }
 
 func (p *Peer) encode() []byte {
-	b, err := cbor.Marshal(remembered{Holds: p.holds.next, LastHeard: p.lastHeard, Ahead: p.ahead, Program: p.program, Remote: p.remote})
+	b, err := cbor.Marshal(remembered{Holds: p.holds.next, LastHeard: p.lastHeard, Ahead: p.ahead, Program: p.program, Remote: p.remote, Bases: p.bases})
 	if err != nil {
 		panic("encode peer: " + err.Error()) // plain numbers and texts
 	}
@@ -41,7 +43,7 @@ func RestorePeer(state []byte) (*Peer, error) {
 	if err := cbor.Unmarshal(state, &r); err != nil {
 		return nil, fmt.Errorf("read what is known of a device: %w", err)
 	}
-	return &Peer{holds: &holding{next: r.Holds}, lastHeard: r.LastHeard, ahead: r.Ahead, program: r.Program, remote: r.Remote}, nil
+	return &Peer{holds: &holding{next: r.Holds}, lastHeard: r.LastHeard, ahead: r.Ahead, program: r.Program, remote: r.Remote, bases: r.Bases}, nil
 }
 
 // Remote is the address at which the device was last.

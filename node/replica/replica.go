@@ -34,6 +34,7 @@ type Replica struct {
 	source   *session   // who was granted what we lack; nil: nobody
 	now      int64
 	wall     int64
+	moved    int64 // when something was last written
 	forked   bool  // others write our log too: a new key is needed
 	renewed  int64 // when that was last said
 	remember int64 // when peers were last remembered

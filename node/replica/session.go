@@ -30,6 +30,9 @@ type session struct {
 	greeted   bool                // our hello is out
 	hello     *wire.Hello         // the peer's
 	digest    [crdt.HashSize]byte // of what we held when we said hello
+	named     base                // in our hello: what the peer is known to have held
+	shared    uint64              // version of the index that both were noted to hold
+	full      bool                // hashes were told in full
 
 	// What the peer has.
 	holds   *holding              // durable there

@@ -10,6 +10,7 @@ import (
 // tick does what time asks for.
 func (r *Replica) tick() {
 	for _, s := range slices.Clone(r.order) {
+		r.rebase(s)
 		switch {
 		case s.phase < waitFrontier && r.now-s.began > HandshakeMs:
 			r.end(s, wire.ByeStranger, "the handshake took too long")

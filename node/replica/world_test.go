@@ -187,14 +187,18 @@ func (d *device) commit(do func(g *replica.Group) error, outcomes ...replica.Out
 	d.step(replica.Committed{Writer: w, Branches: d.store.Branches(), Batches: outcomes})
 }
 
+func put(id, value string) *crdt.Transaction {
+	return &crdt.Transaction{Edits: []*crdt.Edit{{
+		Key: crdt.RecordKey{Collection: "patients", ID: id}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(value)}},
+	}}}
+}
+
 // put writes a field of a record.
 func (d *device) put(id, value string) crdt.Receipt {
 	d.Helper()
 	var receipt crdt.Receipt
 	d.commit(func(g *replica.Group) (err error) {
-		receipt, err = g.Write(&crdt.Transaction{Edits: []*crdt.Edit{{
-			Key: crdt.RecordKey{Collection: "patients", ID: id}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(value)}},
-		}}}, make([]byte, crdt.SaltSize), d.now)
+		receipt, err = g.Write(put(id, value), make([]byte, crdt.SaltSize), d.now)
 		return err
 	})
 	return receipt
