@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"musafir/node/access"
+	"musafir/node/wire"
 )
 
 // committed brings the replica up to what was written.
@@ -64,15 +65,30 @@ func (r *Replica) outcome(o Outcome) error {
 		return nil
 	}
 	s.pause = resetPauseMs
-	for _, sealed := range o.Batch.Seals {
+	return r.credit(s, o.Batch)
+}
+
+// credit takes note that a peer holds what it sent. If we held all of it, it hears
+// so once more, and feeds us no longer.
+func (r *Replica) credit(s *session, b *Received) error {
+	var heads []wire.Head
+	for _, sealed := range b.Seals {
 		h := headOf(sealed.Log, sealed.Head)
 		n, ok, err := r.index.find(h)
 		if err != nil {
 			return err
 		}
-		if ok {
-			r.holdsToo(s, n, h.Seq)
+		if !ok {
+			continue
 		}
+		delete(s.feeds, n)
+		r.holdsToo(s, n, h.Seq)
+		if s.told.at(n) > h.Seq && r.index.lines[n].author != s.peer {
+			heads = append(heads, h)
+		}
+	}
+	if b.fresh == 0 {
+		r.sendHave(s, heads)
 	}
 	return nil
 }

@@ -7,8 +7,7 @@ import (
 	"musafir/node/wire"
 )
 
-// flow sends what the peer lacks: within its credit all, else unasked a little of
-// what this device wrote.
+// flow sends what the peer lacks: within its credit all, else unasked a little.
 func (r *Replica) flow(s *session) {
 	if s.streaming || s.phase != live {
 		return
@@ -26,28 +25,29 @@ func (r *Replica) flow(s *session) {
 	r.do(Stream{Session: s.id, Epoch: s.epoch, Ranges: actsFirst(r.index, ranges), Budget: budget})
 }
 
-// push lists what is sent unasked: what was written here since the peer had all that
-// was. It may build on what others are about to send. A peer that lacks more than
-// our own asks one for all of it, which would come twice.
-func (r *Replica) push(s *session) (own []crdt.Range) {
+// push lists what is sent unasked: what is new of our own logs, and of those that
+// the peer gets from us. It may build on what others are about to send. A peer that
+// lacks more than that asks one for all of it, which would come twice.
+func (r *Replica) push(s *session) (ours []crdt.Range) {
 	others := false
 	for i := range r.index.branches {
-		g, lacking := r.lack(s, uint32(i))
+		n := uint32(i)
+		g, lacking := r.lack(s, n)
 		switch {
 		case !lacking:
-		case r.index.lines[i].author == r.self:
-			own = append(own, g)
+		case r.index.lines[i].author == r.self || s.feeds[n]:
+			ours = append(ours, g)
 		default:
 			others = true
 		}
 	}
-	if len(own) == 0 {
+	if len(ours) == 0 {
 		s.inStep = true
 	}
 	if others && !s.inStep {
 		return nil
 	}
-	return own
+	return ours
 }
 
 // lacks lists what we hold and the peer neither holds nor is about to get.
@@ -106,6 +106,9 @@ func (r *Replica) onItsWay(s *session, sent Sent) {
 		acked = acked && s.holds.covers(n, next-1)
 		s.sent.add(r.index, n, next-1)
 		s.told.set(n, next)
+		if !s.free {
+			s.feeds[n] = true // it chose us to get this from
+		}
 	}
 	if s.free && !acked {
 		s.unacked += sent.Bytes

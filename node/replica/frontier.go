@@ -103,6 +103,7 @@ func (r *Replica) anew(s *session) {
 	s.offers.clear()
 	clear(s.unclear)
 	clear(s.trailed)
+	clear(s.feeds)
 	s.unacked, s.inStep = 0, false
 	if s.phase == live {
 		s.told.clear()
@@ -137,6 +138,9 @@ func (r *Replica) heads(s *session, heads []wire.Head) error {
 			return err
 		}
 		if ok {
+			if s.holds.covers(n, h.Seq) || !s.sent.covers(n, h.Seq) {
+				delete(s.feeds, n) // it gets it elsewhere
+			}
 			r.holdsToo(s, n, h.Seq)
 		} else if r.offered(s, h); r.gone(s) {
 			return nil
@@ -156,6 +160,9 @@ func (r *Replica) offered(s *session, h wire.Head) {
 	}
 	s.offers.add(h, r.now)
 	branches := r.index.byLog[h.Log]
+	for _, n := range branches {
+		delete(s.feeds, n)
+	}
 	known := func(n uint32) bool { return s.holds.at(n) > 0 }
 	if len(branches) > 0 && !slices.ContainsFunc(branches, known) {
 		s.unclear[h.Log] = true

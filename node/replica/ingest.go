@@ -21,6 +21,7 @@ func (g *Group) Ingest(r *Received, nowMs int64) error {
 	if err != nil {
 		return err
 	}
+	r.fresh = len(fresh)
 	members, err := g.check(fresh)
 	if err != nil {
 		return err

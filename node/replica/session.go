@@ -46,13 +46,14 @@ type session struct {
 	parting bool                  // its frontier comes in several frames
 
 	// What goes there.
-	credit    int  // bytes that it lets us send
-	asked     bool // it granted, and we have not caught up since
-	unacked   int  // bytes sent unasked and not acknowledged
-	inStep    bool // it had all that was written here, since it began
-	streaming bool // a Stream is out
-	free      bool // unasked
-	epoch     int  // of what is sent; it changes when the peer begins anew
+	credit    int             // bytes that it lets us send
+	asked     bool            // it granted, and we have not caught up since
+	unacked   int             // bytes sent unasked and not acknowledged
+	inStep    bool            // it had all that we push, since it began
+	feeds     map[uint32]bool // branches that it gets from us, as far as we know
+	streaming bool            // a Stream is out
+	free      bool            // unasked
+	epoch     int             // of what is sent; it changes when the peer begins anew
 
 	// What comes from there.
 	offers   offers
@@ -67,6 +68,6 @@ func newSession(e Opened, now int64) *session {
 		id: e.Session, peer: e.Peer, inbound: e.Inbound, remote: e.Remote,
 		began: now, lastSent: now, lastHeard: now, pause: resetPauseMs,
 		holds: &holding{}, sent: &holding{}, told: &holding{},
-		unclear: map[crdt.ShortID]bool{}, trailed: map[crdt.ShortID]bool{},
+		unclear: map[crdt.ShortID]bool{}, trailed: map[crdt.ShortID]bool{}, feeds: map[uint32]bool{},
 	}
 }

@@ -26,7 +26,8 @@ type device struct {
 	store  *store.Store
 	writer *replica.Writer
 	now    int64
-	frames int // sent
+	frames int   // sent
+	asked  []any // effects so far
 	others map[replica.Session]*link
 	queue  *queue
 }
@@ -219,6 +220,7 @@ func (d *device) stepNow(what any) {
 
 func (d *device) effect(effect any) {
 	d.Helper()
+	d.asked = append(d.asked, effect)
 	switch e := effect.(type) {
 	case replica.Send:
 		d.send(e.Session, e.Frame)
@@ -234,8 +236,8 @@ func (d *device) effect(effect any) {
 		}
 		d.step(replica.Streamed{Session: e.Session, Epoch: e.Epoch, Sent: sent})
 	case replica.Ingest:
-		out := replica.Outcome{Session: e.Session, Batch: e.Batch}
-		d.commit(func(g *replica.Group) error { out.Err = g.Ingest(e.Batch, d.now); return out.Err }, out)
+		out := []replica.Outcome{{Session: e.Session, Batch: e.Batch}}
+		d.commit(func(g *replica.Group) error { out[0].Err = g.Ingest(e.Batch, d.now); return nil }, out...)
 	}
 }
 

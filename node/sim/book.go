@@ -24,6 +24,7 @@ type written struct {
 	seq  uint64
 	past []int // what it names: the one before it and its dependencies
 	size int
+	at   int64 // when it was first on a disk
 }
 
 type headKey struct {

@@ -27,9 +27,13 @@ func (p *process) note(fresh bool) {
 	}
 	own := p.writer.Records.Log
 	err := p.store.Stream(ranges, func(it *crdt.Item) (bool, error) {
+		known := len(p.w.book.entries)
 		n, err := p.w.book.add(it, p.m.Name)
 		if err != nil {
 			return false, err
+		}
+		if len(p.w.book.entries) > known {
+			p.w.book.entries[n].at = p.w.now
 		}
 		p.noteAt(it, n)
 		p.noteEntry(n, fresh && it.At.Log != own)
@@ -69,6 +73,7 @@ func (p *process) noteEntry(n int, fresh bool) {
 	p.m.holds = p.m.holds.with(n)
 	if fresh && !p.m.seen.has(n) {
 		p.w.Stats.Useful += x.size
+		p.w.Stats.SlowestMs = max(p.w.Stats.SlowestMs, (p.w.now-x.at)/1000)
 		p.w.Stats.Trips = max(p.w.Stats.Trips, p.m.trips)
 	}
 	p.m.seen = p.m.seen.with(n)

@@ -86,9 +86,6 @@ func (p *process) commit(g *group) {
 	}
 	p.step(replica.Committed{Writer: writer, Branches: p.store.Branches(), Batches: g.outcomes})
 	p.busy = false
-	if len(p.ingest) > 0 && !p.dead {
-		p.startCommit()
-	}
 	p.loop()
 }
 

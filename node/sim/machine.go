@@ -23,6 +23,7 @@ type Machine struct {
 	skewMs  int64              // its clock minus the true time
 	slow    bool               // commits take long
 	failing bool               // commits fail now and then
+	refuse  int                // so many commits fail
 	holds   set                // what is on the disk
 	seen    set                // what ever came or was written
 	backups []backup
@@ -118,12 +119,19 @@ func (m *Machine) load(s *store.Store) (*replica.Writer, error) {
 // fault lets commits fail where the disk is a bad one. At the last step nobody
 // knows whether it was written.
 func (m *Machine) fault(step string) error {
+	if m.refuse > 0 && step == "write" {
+		m.refuse--
+		return fmt.Errorf("the disk fails to %s", step)
+	}
 	if !m.failing || m.w.random.IntN(100) >= 6 {
 		return nil
 	}
 	m.w.Stats.Faults["failed commit: "+step]++
 	return fmt.Errorf("the disk fails to %s", step)
 }
+
+// FailCommits lets the next so many commits fail.
+func (m *Machine) FailCommits(n int) { m.refuse = n }
 
 // kill ends the program. Power says that nobody tells the others: they find out.
 func (m *Machine) kill(power bool) {

@@ -100,11 +100,8 @@ func (p *process) loop() {
 		event := p.inbox[0]
 		p.inbox = p.inbox[1:]
 		p.step(event)
-		if len(p.ingest) > 0 {
-			p.startCommit()
-		}
 	}
-	if len(p.requests) > 0 && !p.busy && !p.dead {
+	if len(p.requests)+len(p.ingest) > 0 && !p.busy && !p.dead {
 		p.startCommit()
 	}
 	p.running = false

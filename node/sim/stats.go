@@ -11,18 +11,19 @@ import (
 
 // Stats counts what happened in a world.
 type Stats struct {
-	Frames   map[wire.Kind]int
-	Bytes    map[wire.Kind]int
-	Sent     map[[2]string]int // bytes, by who sent them to whom
-	Sessions int
-	Acked    int            // writes
-	Lost     int            // of them, with a disk that nobody had a copy of
-	Faults   map[string]int // by kind
-	Payload  int            // bytes of entries that came
-	Useful   int            // of them, of entries that were not held
-	HealMs   int64          // from the end of the faults until all held the same
-	Renewed  int
-	Trips    int // one way, until the last entry that was not held had come
+	Frames    map[wire.Kind]int
+	Bytes     map[wire.Kind]int
+	Sent      map[[2]string]int // bytes, by who sent them to whom
+	Sessions  int
+	Acked     int            // writes
+	Lost      int            // of them, with a disk that nobody had a copy of
+	Faults    map[string]int // by kind
+	Payload   int            // bytes of entries that came
+	Useful    int            // of them, of entries that were not held
+	HealMs    int64          // from the end of the faults until all held the same
+	Renewed   int
+	SlowestMs int64 // from the disk of its author to that of another device
+	Trips     int   // one way, until the last entry that was not held had come
 }
 
 func newStats() Stats {
@@ -58,6 +59,7 @@ func (s *Stats) Add(o Stats) {
 	s.Payload += o.Payload
 	s.Useful += o.Useful
 	s.Renewed += o.Renewed
+	s.SlowestMs = max(s.SlowestMs, o.SlowestMs)
 	s.HealMs = max(s.HealMs, o.HealMs)
 }
 
@@ -83,4 +85,9 @@ func (s *Stats) Costs() string {
 		line += fmt.Sprintf("; %s -> %s %d", d[0], d[1], s.Sent[d])
 	}
 	return line
+}
+
+// Frontiers are how many were told, and their bytes.
+func (s *Stats) Frontiers() (frames, bytes int) {
+	return s.Frames[wire.KindFrontier], s.Bytes[wire.KindFrontier]
 }
