@@ -41,6 +41,7 @@ type measured interface {
 var scenarios = []scenario{
 	{"full-sync", "syncing all to an empty device", fullSync},
 	{"in-sync", "letting two devices check that they are in sync", inSync},
+	{"differing", "changing records apart", differing},
 	{"one-write", "writing one record after the other", oneWrite},
 }
 

@@ -19,8 +19,9 @@ type inSyncResult struct {
 }
 
 type inSyncCheck struct {
-	took time.Duration
-	flow traffic
+	took        time.Duration
+	flow        traffic // with the handshakes
+	there, back int     // bytes of frames
 }
 
 func (r *inSyncResult) title() string {
@@ -39,8 +40,10 @@ func (r *inSyncResult) columns() []column {
 	return []column{
 		{"records", "records", float64(r.records), 0},
 		{"ms", "milliseconds", median(func(c inSyncCheck) float64 { return millis(c.took) }), 1},
-		{"bytes there", "bytes_there", median(func(c inSyncCheck) float64 { return float64(c.flow.there) }), 0},
-		{"bytes back", "bytes_back", median(func(c inSyncCheck) float64 { return float64(c.flow.back) }), 0},
+		{"frames there B", "frame_bytes_there", median(func(c inSyncCheck) float64 { return float64(c.there) }), 0},
+		{"back", "frame_bytes_back", median(func(c inSyncCheck) float64 { return float64(c.back) }), 0},
+		{"all bytes there", "bytes_there", median(func(c inSyncCheck) float64 { return float64(c.flow.there) }), 0},
+		{"back", "bytes_back", median(func(c inSyncCheck) float64 { return float64(c.flow.back) }), 0},
 		{"round trips", "round_trips", median(func(c inSyncCheck) float64 { return float64(c.flow.roundTrips) }), 0},
 	}
 }
@@ -72,32 +75,39 @@ func inSync(ctx context.Context, p *benchPair, plan benchPlan) (measured, error)
 func (p *benchPair) checkOnce(ctx context.Context) (c inSyncCheck, err error) {
 	started := make(chan error, 1)
 	go func() { started <- p.second.up(ctx) }()
-	synced, err := p.first.awaitPeer(ctx, true)
-	c.flow = p.relay.traffic()
+	peer, err := p.first.awaitPeer(ctx, true)
+	c.flow, c.there, c.back = p.relay.traffic(), peer.Received, peer.Sent
 	if failed := <-started; failed != nil {
 		return c, failed
 	}
-	c.took = synced.Sub(c.flow.began)
+	c.took = peer.at.Sub(c.flow.began)
 	return c, err
+}
+
+// A benchPeer is what one device says of the other.
+type benchPeer struct {
+	Connected, Synced bool
+	Received, Sent    int // bytes of frames
+	at                time.Time
 }
 
 // awaitPeer tells when the device was in sync with another one, or when there was
 // none any more.
-func (d *localDevice) awaitPeer(ctx context.Context, synced bool) (time.Time, error) {
-	var doc struct {
-		Peers []struct{ Connected, Synced bool }
-	}
+func (d *localDevice) awaitPeer(ctx context.Context, synced bool) (benchPeer, error) {
+	var doc struct{ Peers []benchPeer }
 	for deadline := time.Now().Add(inSyncWait); time.Now().Before(deadline); {
 		if err := d.get(ctx, "/v1/peers", &doc); err != nil {
-			return time.Time{}, err
+			return benchPeer{}, err
 		}
 		now := time.Now()
 		if len(doc.Peers) == 1 && doc.Peers[0].Connected == synced && doc.Peers[0].Synced == synced {
-			return now, nil
+			p := doc.Peers[0]
+			p.at = now
+			return p, nil
 		}
 		if err := pause(ctx, inSyncPoll); err != nil {
-			return time.Time{}, err
+			return benchPeer{}, err
 		}
 	}
-	return time.Time{}, fmt.Errorf("after %s the %s device does not see the other come or go: %+v", inSyncWait, d.name, doc.Peers)
+	return benchPeer{}, fmt.Errorf("after %s the %s device does not see the other come or go: %+v", inSyncWait, d.name, doc.Peers)
 }

@@ -19,8 +19,10 @@ type relay struct {
 	to       string // HOST:PORT of the device
 	address  string // under which others reach the device through the relay
 
-	mu   sync.Mutex
-	seen traffic
+	mu    sync.Mutex
+	seen  traffic
+	isCut bool
+	conns map[net.Conn]bool // that are open
 }
 
 // traffic is what flowed since the relay was last reset.
@@ -45,6 +47,7 @@ func newRelay(address string) (*relay, error) {
 	r := &relay{
 		listener: l, to: net.JoinHostPort(part[2], part[4]),
 		address: fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", port, part[6]),
+		conns:   map[net.Conn]bool{},
 	}
 	go r.run()
 	return r, nil
@@ -59,11 +62,10 @@ func (r *relay) run() {
 		if err != nil {
 			return
 		}
-		r.note(func(t *traffic) {
-			if t.began.IsZero() {
-				t.began = time.Now()
-			}
-		})
+		if !r.opened(from) {
+			_ = from.Close()
+			continue
+		}
 		to, err := net.Dial("tcp", r.to)
 		if err != nil {
 			_ = from.Close()
@@ -74,10 +76,48 @@ func (r *relay) run() {
 	}
 }
 
+// opened takes note of a connection; false while the relay is cut.
+func (r *relay) opened(c net.Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.isCut {
+		return false
+	}
+	r.conns[c] = true
+	if r.seen.began.IsZero() {
+		r.seen.began = time.Now()
+	}
+	return true
+}
+
+func (r *relay) closed(c net.Conn) {
+	_ = c.Close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+}
+
+// cut ends all connections and lets none through until mend.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.isCut = true
+	for c := range r.conns {
+		_ = c.Close()
+	}
+	clear(r.conns)
+}
+
+func (r *relay) mend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.isCut = false
+}
+
 // pass copies one direction until either side ends.
 func (r *relay) pass(to, from net.Conn, count func(*traffic, int)) {
-	defer to.Close()
-	defer from.Close()
+	defer r.closed(to)
+	defer r.closed(from)
 	buf := make([]byte, relayBuffer)
 	for {
 		n, err := from.Read(buf)

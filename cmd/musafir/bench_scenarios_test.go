@@ -130,6 +130,17 @@ func TestRelay(t *testing.T) {
 	if seen := r.traffic(); seen.began.IsZero() || seen.there == 0 || seen.back == 0 || seen.roundTrips != 2 {
 		t.Errorf("the relay saw %+v", seen)
 	}
+	r.cut()
+	if resp, err := http.Get("http://" + r.listener.Addr().String()); err == nil {
+		_ = drain(resp)
+		t.Error("a relay that is cut passes something on")
+	}
+	r.mend()
+	resp, err := http.Get("http://" + r.listener.Addr().String())
+	if err != nil {
+		t.Fatalf("after the relay was mended: %v", err)
+	}
+	_ = drain(resp)
 	if r.reset(); r.traffic() != (traffic{}) {
 		t.Error("the relay remembers what was reset")
 	}

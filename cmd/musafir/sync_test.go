@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -535,11 +536,13 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+var inSyncRecords = flag.Int("in-sync-records", 24_386, "how many records two devices hold that find that they hold the same")
+
 // TestInSyncIsShort: two devices that hold the same find that out in one round trip
 // of at most 100 bytes each way, however much they hold.
 func TestInSyncIsShort(t *testing.T) {
 	x := newTeam(t, 2)
-	x.daemons[0].load("patients", 0, 2000)
+	x.daemons[0].load("patients", 0, *inSyncRecords)
 	x.settle()
 	x.daemons[1].end()
 	x.up(1)
@@ -557,6 +560,7 @@ func TestInSyncIsShort(t *testing.T) {
 	if p := doc.Peers[0]; p.Received == 0 || p.Received > 100 || p.Sent == 0 || p.Sent > 100 {
 		t.Errorf("it took %d bytes there and %d back", p.Sent, p.Received)
 	}
+	t.Logf("%d records: %d bytes there and %d back", *inSyncRecords, doc.Peers[0].Sent, doc.Peers[0].Received)
 }
 
 // hostileFrames break the rules in several ways.
