@@ -3,10 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"maps"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"musafir/crdt"
@@ -14,127 +11,74 @@ import (
 	"musafir/node/replica"
 )
 
-const (
-	dialTimeout  = 10 * time.Second
-	pauseFirst   = 500 * time.Millisecond // after a failure, doubled up to pauseMax
-	pauseMax     = 30 * time.Second
-	sessionCount = 10 * time.Second // a session that lasted this long was a success
-)
+const dialTimeout = 10 * time.Second
 
 // ErrSelf says that an address is this device's own.
 var ErrSelf = errors.New("that is this device itself")
 
-// A target is somewhere to find another device: an address that somebody typed, or
-// one where it was before.
-type target struct {
-	addr string
-	mu   sync.Mutex
-	id   crdt.DeviceID // who answered there last; "": nobody yet
-	err  error         // of the last attempt
+// dial has a session with an acquaintance, until it ends.
+func (n *Node) dial(ctx context.Context, net Network, a *acquaintance) {
+	began := time.Now()
+	stream, err := n.reach(ctx, net, a)
+	lasted := time.Duration(0)
+	if err == nil {
+		began = time.Now()
+		n.serve(ctx, stream)
+		lasted = time.Since(began)
+	}
+	n.meeting.Lock()
+	defer n.meeting.Unlock()
+	n.roster.ended(a, lasted, err, time.Now())
 }
 
-func (t *target) note(id crdt.DeviceID, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if id != "" {
-		t.id = id
+// reach opens a stream to an acquaintance. Where only an address was typed, whoever
+// answers there is it.
+func (n *Node) reach(ctx context.Context, net Network, a *acquaintance) (Stream, error) {
+	n.meeting.Lock()
+	id, typed, addrs := a.id, a.typed, a.addrs()
+	n.meeting.Unlock()
+	if typed != "" {
+		var err error
+		if id, addrs, err = whereabouts(ctx, net, typed); err != nil {
+			return nil, err
+		}
+		if err := n.answered(ctx, a, id); err != nil {
+			return nil, err
+		}
 	}
-	t.err = err
+	return open(ctx, net, id, addrs, SyncProtocol)
 }
 
-func (t *target) state() (crdt.DeviceID, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.id, t.err
-}
-
-// findTargets lists the addresses typed and those remembered, each place once.
-func (n *Node) findTargets() []*target {
-	var list []*target
-	typed := map[string]bool{} // ids, and addresses without them
-	for _, addr := range n.cfg.Dial {
-		list = append(list, &target{addr: addr})
-		if n.cfg.Network == nil {
-			continue
-		}
-		id, addrs, err := n.cfg.Network.Resolve(addr)
-		if err != nil {
-			continue // told when it is dialled
-		}
-		typed[string(id)] = true
-		for _, a := range addrs {
-			typed[a] = true
-		}
+// whereabouts tells who is at an address that somebody typed.
+func whereabouts(ctx context.Context, net Network, addr string) (id crdt.DeviceID, addrs []string, err error) {
+	if id, addrs, err = net.Resolve(addr); err != nil || id != "" {
+		return id, addrs, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(n.cfg.Peers)) {
-		if addr := n.cfg.Peers[id].Remote(); addr != "" && !typed[addr] && !typed[string(id)] {
-			list = append(list, &target{addr: addr, id: id})
-		}
-	}
-	return list
-}
-
-// pursue keeps a session with whoever is at an address, until ctx ends.
-func (n *Node) pursue(ctx context.Context, net Network, t *target) {
-	pause := pauseFirst
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := n.reach(ctx, net, t)
-		t.note("", err)
-		if errors.Is(err, ErrSelf) {
-			return
-		}
-		if time.Since(began) > sessionCount {
-			pause = pauseFirst
-		}
-		wait(ctx, pause/2+rand.N(pause))
-		pause = min(2*pause, pauseMax)
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// reach has one session with whoever is at an address.
-func (n *Node) reach(ctx context.Context, net Network, t *target) error {
-	id, addrs, err := net.Resolve(t.addr)
-	if err != nil {
-		return err
-	}
-	if id == "" {
-		if id, err = n.whois(ctx, net, t.addr); err != nil {
-			return err
-		}
-	}
-	t.note(id, nil)
-	self := false
-	if err := n.call(ctx, func() { self = id == n.writer.ID() }); err != nil {
-		return err
-	}
-	if self {
-		return ErrSelf
-	}
-	if n.awaitApart(ctx, id); ctx.Err() != nil {
-		return ctx.Err()
-	}
-	stream, err := open(ctx, net, id, addrs, SyncProtocol)
-	if err != nil {
-		return err
-	}
-	n.serve(ctx, stream)
-	return nil
-}
-
-func (n *Node) whois(ctx context.Context, net Network, addr string) (crdt.DeviceID, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return net.Whois(ctx, addr)
+	id, err = net.Whois(ctx, addr)
+	return id, addrs, err
+}
+
+var errThere = errors.New("there is a session with it already")
+
+// answered takes note of who is at an address.
+func (n *Node) answered(ctx context.Context, a *acquaintance, id crdt.DeviceID) error {
+	var self crdt.DeviceID
+	there := false
+	if err := n.call(ctx, func() { self, there = n.writer.ID(), n.linkTo(id) != nil }); err != nil {
+		return err
+	}
+	n.meeting.Lock()
+	a.id = id
+	n.meeting.Unlock()
+	switch {
+	case id == self:
+		return ErrSelf
+	case there:
+		return errThere
+	}
+	return nil
 }
 
 func open(ctx context.Context, net Network, id crdt.DeviceID, addrs []string, protocol string) (Stream, error) {
@@ -143,17 +87,12 @@ func open(ctx context.Context, net Network, id crdt.DeviceID, addrs []string, pr
 	return net.Open(ctx, id, addrs, protocol)
 }
 
-// awaitApart waits until there is no session with a device.
-func (n *Node) awaitApart(ctx context.Context, id crdt.DeviceID) {
-	for ctx.Err() == nil {
-		var there *link
-		if n.call(ctx, func() { there = n.linkTo(id) }) != nil || there == nil {
-			return
-		}
-		select {
-		case <-there.ended:
-		case <-ctx.Done():
-		}
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -179,7 +118,6 @@ type Peer struct {
 // answers.
 func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 	var list []Peer
-	var targets []*target
 	err := n.call(ctx, func() {
 		for _, p := range n.replica.Status() {
 			peer := Peer{PeerStatus: p}
@@ -188,18 +126,22 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 			}
 			list = append(list, peer)
 		}
-		targets = n.targets
 	})
-	for _, t := range targets {
-		id, err := t.state()
-		i := slices.IndexFunc(list, func(p Peer) bool { return id != "" && p.ID == id })
-		if i < 0 {
-			list = append(list, Peer{PeerStatus: replica.PeerStatus{ID: id}, Addr: t.addr, Err: err})
+	n.meeting.Lock()
+	defer n.meeting.Unlock()
+	for _, a := range n.roster.list {
+		i := slices.IndexFunc(list, func(p Peer) bool { return a.id != "" && p.ID == a.id })
+		switch {
+		case a.guess, i < 0 && a.typed == "":
 			continue
+		case i < 0:
+			list = append(list, Peer{PeerStatus: replica.PeerStatus{ID: a.id}, Addr: a.typed, Err: a.err})
+			continue
+		case a.typed != "":
+			list[i].Addr = a.typed
 		}
-		list[i].Addr = t.addr
-		if !list[i].Connected {
-			list[i].Err = err
+		if !list[i].Connected && a.err != nil {
+			list[i].Err = a.err
 		}
 	}
 	return list, err

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"musafir/crdt"
 	"musafir/node/replica"
 	"musafir/node/wire"
 )
@@ -36,7 +37,9 @@ type link struct {
 
 	pending        *semaphore.Weighted        // bytes of batches that came and were not tried yet
 	untried        map[*replica.Received]bool // these; belongs to the loop
-	received, sent atomic.Uint64              // bytes of frames
+	began          time.Time
+	said           bool          // that it ends, by either side; belongs to the loop
+	received, sent atomic.Uint64 // bytes of frames
 }
 
 // serve runs a session on a stream until it ends.
@@ -56,6 +59,8 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 		n.sessions++
 		l.id = n.sessions
 		n.links[l.id] = l
+		l.began = time.Now()
+		n.met(stream.Peer())
 		n.step(replica.Opened{Session: l.id, Peer: stream.Peer(), Inbound: stream.Inbound(), Remote: stream.Remote()})
 	})
 	if err != nil || kept {
@@ -267,8 +272,33 @@ func (n *Node) step(what any) {
 		n.effect(effect)
 	}
 	if c, ok := what.(replica.Closed); ok {
-		delete(n.links, c.Session)
+		n.parted(c.Session)
 	}
+}
+
+// met takes note that there is a session with a device.
+func (n *Node) met(id crdt.DeviceID) {
+	n.meeting.Lock()
+	defer n.meeting.Unlock()
+	n.roster.met(id)
+}
+
+// parted forgets a session. If nobody said that it ends, the device is looked for.
+func (n *Node) parted(id replica.Session) {
+	l := n.links[id]
+	delete(n.links, id)
+	if l == nil || n.linkTo(l.stream.Peer()) != nil {
+		return
+	}
+	if !l.said {
+		n.meeting.Lock()
+		n.roster.lost(l.stream.Peer(), time.Now())
+		n.meeting.Unlock()
+		if n.cfg.Finder != nil {
+			n.cfg.Finder.Ask()
+		}
+	}
+	n.hurry()
 }
 
 func (n *Node) effect(effect any) {
@@ -279,6 +309,7 @@ func (n *Node) effect(effect any) {
 		n.queueTo(e.Session, e)
 	case replica.End:
 		if l := n.links[e.Session]; l != nil {
+			l.said = true
 			if e.Bye.Code == wire.ByeRule {
 				n.penalties.breach(l.stream.Peer(), time.Now())
 			}

@@ -1,9 +1,6 @@
 package node
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // meet opens the network to other devices and looks for them, until ctx ends. With
 // a new key it begins anew.
@@ -33,12 +30,7 @@ func (n *Node) meetOn(ctx context.Context, net Network, renewed <-chan struct{})
 		case <-ctx.Done():
 		}
 	}()
-	var wg sync.WaitGroup
-	defer wg.Wait()
 	net.Handle(SyncProtocol, func(s Stream) { n.serve(ctx, s) })
 	net.Handle(JoinProtocol, func(s Stream) { n.admit(ctx, s) })
-	for _, t := range n.targets {
-		wg.Go(func() { n.pursue(ctx, net, t) })
-	}
-	<-ctx.Done()
+	n.seek(ctx, net)
 }

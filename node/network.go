@@ -17,11 +17,20 @@ const (
 // A Network carries streams between devices, each proven by its key.
 type Network interface {
 	Addrs() []string                            // where others reach this device
+	Prune()                                     // ends connections from addresses that this device no longer has
 	Handle(protocol string, serve func(Stream)) // serve has the stream until it returns
 	Open(ctx context.Context, to crdt.DeviceID, addrs []string, protocol string) (Stream, error)
 	Resolve(addr string) (id crdt.DeviceID, addrs []string, err error) // an address as people write it; id is "" if it names none
 	Whois(ctx context.Context, addr string) (crdt.DeviceID, error)     // who answers there
 	Close() error                                                      // waits for those who serve
+}
+
+// A Finder looks for devices on the local network. What it hears goes to
+// [Node.Sighted]. Its methods do not block.
+type Finder interface {
+	Ask()              // look soon
+	Eager(bool)        // whether to look often, since a device is missing
+	Guesses() []string // addresses where a device may be although it was not heard
 }
 
 // A Stream is a connection to one device for one purpose.

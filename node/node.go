@@ -23,6 +23,7 @@ type Config struct {
 	Peers   map[crdt.DeviceID]*replica.Peer          // what is remembered of other devices
 	Program string                                   // and version, for other devices to see
 	Network Network                                  // nil: the device writes and meets nobody
+	Finder  Finder                                   // nil: nobody looks
 	Dial    []string                                 // addresses of other devices, as people write them
 	Rekey   *Rekey                                   // nil: the device keeps its key, come what may
 	Ahead   time.Duration                            // how far the device's clock is set ahead of the machine's, for tests
@@ -51,6 +52,11 @@ type Node struct {
 
 	standing atomic.Pointer[replica.Writer]  // for readers
 	holders  atomic.Pointer[replica.Holders] // for readers; at most a tick old
+	digest   atomic.Pointer[[8]byte]         // likewise, the first bytes of it
+
+	meeting sync.Mutex // guards the roster
+	roster  roster
+	hurried chan struct{}
 
 	// The rest belongs to the loop.
 	writer    *replica.Writer
@@ -61,7 +67,6 @@ type Node struct {
 	sessions  replica.Session          // the last number given
 	invites   access.Invitations
 	penalties penalties
-	targets   []*target
 	network   Network
 	renewing  chan struct{} // closed when the network must be opened anew
 }
@@ -79,12 +84,13 @@ func New(cfg Config) *Node {
 	n := &Node{
 		cfg: cfg, writer: cfg.Writer, started: time.Now(),
 		queue: make(chan *request, queueMax), calls: make(chan func()), events: make(chan any, eventsMax),
-		stopped: make(chan struct{}), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
+		stopped: make(chan struct{}), hurried: make(chan struct{}, 1), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
 	}
-	n.targets, n.network, n.renewing = n.findTargets(), cfg.Network, make(chan struct{})
+	n.network, n.renewing = cfg.Network, make(chan struct{})
 	n.begin(cfg.Peers)
 	n.standing.Store(n.writer)
-	n.holders.Store(n.replica.Holders())
+	n.publish()
+	n.acquaint()
 	return n
 }
 
@@ -189,7 +195,7 @@ func (n *Node) loop(ctx context.Context) error {
 			f()
 		case <-tick.C:
 			n.step(replica.Tick{})
-			n.holders.Store(n.replica.Holders())
+			n.publish()
 		case <-idle.C:
 			if sweepFrom = n.sweep(sweepFrom); sweepFrom != nil {
 				idle.Reset(sweepPause)
@@ -201,6 +207,25 @@ func (n *Node) loop(ctx context.Context) error {
 		}
 		for len(n.ingest) > 0 {
 			n.commit(nil)
+		}
+	}
+}
+
+// publish shows readers how the device stands.
+func (n *Node) publish() {
+	n.holders.Store(n.replica.Holders())
+	digest := n.replica.Digest()
+	n.digest.Store((*[8]byte)(digest[:8]))
+}
+
+// acquaint lists the addresses that were typed, and where devices were before.
+func (n *Node) acquaint() {
+	for _, addr := range n.cfg.Dial {
+		n.roster.place(addr, false)
+	}
+	for id, p := range n.cfg.Peers {
+		if addr := p.Remote(); addr != "" {
+			n.roster.remember(id, addr)
 		}
 	}
 }
