@@ -18,11 +18,10 @@ var ErrSelf = errors.New("that is this device itself")
 
 // dial has a session with an acquaintance, until it ends.
 func (n *Node) dial(ctx context.Context, net Network, a *acquaintance) {
-	began := time.Now()
 	stream, err := n.reach(ctx, net, a)
 	lasted := time.Duration(0)
 	if err == nil {
-		began = time.Now()
+		began := time.Now()
 		n.serve(ctx, stream)
 		lasted = time.Since(began)
 	}
@@ -43,6 +42,9 @@ func (n *Node) reach(ctx context.Context, net Network, a *acquaintance) (Stream,
 			return nil, err
 		}
 		if err := n.answered(ctx, a, id); err != nil {
+			if errors.Is(err, ErrSelf) {
+				n.suspect(addrs)
+			}
 			return nil, err
 		}
 	}
@@ -54,10 +56,14 @@ func whereabouts(ctx context.Context, net Network, addr string) (id crdt.DeviceI
 	if id, addrs, err = net.Resolve(addr); err != nil || id != "" {
 		return id, addrs, err
 	}
+	id, err = whois(ctx, net, addr)
+	return id, addrs, err
+}
+
+func whois(ctx context.Context, net Network, addr string) (crdt.DeviceID, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	id, err = net.Whois(ctx, addr)
-	return id, addrs, err
+	return net.Whois(ctx, addr)
 }
 
 var errThere = errors.New("there is a session with it already")

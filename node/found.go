@@ -13,8 +13,6 @@ import (
 // the birth of that device's record log.
 type Founded struct {
 	Camp     crdt.CampID
-	Control  crdt.LogID
-	Log      crdt.LogID
 	Recovery ed25519.PrivateKey // to be kept on paper, outside of any device
 }
 
@@ -45,11 +43,10 @@ func Found(b Founder, device ed25519.PrivateKey, campName, deviceName string) (*
 		Admission: campEntry.ID, Incarnation: incarnation(), Ordinal: 1,
 	}
 	dep := crdt.Dep{Log: crdt.LogID(campEntry.ID), ID: campEntry.ID}
-	log, err := begin(b, records, device, camp, []crdt.Dep{dep})
-	if err != nil {
+	if _, err := begin(b, records, device, camp, []crdt.Dep{dep}); err != nil {
 		return nil, err
 	}
-	return &Founded{Camp: camp, Control: crdt.LogID(campEntry.ID), Log: crdt.LogID(log.ID), Recovery: recovery}, nil
+	return &Founded{Camp: camp, Recovery: recovery}, nil
 }
 
 func secret() (x [crdt.SecretSize]byte) {

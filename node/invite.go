@@ -19,21 +19,32 @@ const (
 	joinBytes   = 64 << 20 // of control logs, the most that a joiner takes
 )
 
-// Invite opens an invitation for one device.
+// Invite opens an invitation for one device. Errors: [access.ErrNotCoordinator],
+// [access.ErrTooManyInvitations], [ErrStopped].
 func (n *Node) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (code access.Code, err error) {
-	var random [10]byte
-	rand.Read(random[:]) // never fails
-	code = access.NewCode(random)
-	callErr := n.call(ctx, func() {
-		self, ok := n.writer.Members.Member(n.writer.ID())
-		if !ok || self.Role != crdt.RoleCoordinator {
-			err = errors.New("only a coordinator invites devices")
-			return
-		}
-		now := n.monotonic()
-		err = n.invites.Open(code, role, now, now+valid.Milliseconds())
-	})
+	callErr := n.call(ctx, func() { code, err = n.invite(role, valid) })
 	return code, errors.Join(callErr, err)
+}
+
+func (n *Node) invite(role crdt.Role, valid time.Duration) (access.Code, error) {
+	self, ok := n.writer.Members.Member(n.writer.ID())
+	if !ok || self.Role != crdt.RoleCoordinator {
+		return "", access.ErrNotCoordinator
+	}
+	now := n.monotonic()
+	for {
+		var random [10]byte
+		rand.Read(random[:]) // never fails
+		code := access.NewCode(random)
+		err := n.invites.Open(code, role, now, now+valid.Milliseconds())
+		if errors.Is(err, access.ErrNameTaken) { // by chance: one more draw helps
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return code, nil
+	}
 }
 
 func (n *Node) monotonic() int64 { return time.Since(n.started).Milliseconds() }

@@ -18,7 +18,7 @@ import (
 // Errors of joining.
 var (
 	ErrRefused  = errors.New("refused")
-	errImpostor = errors.New("the device that answered does not know the code: it may be an impostor, or belong to another camp")
+	errImpostor = errors.New("what answered does not know the code: it may be an impostor, or a device of another camp; compare the address with the one that stands beside the code")
 )
 
 // A Welcome is what a joining device gets: the camp, and the control logs in which
@@ -142,22 +142,4 @@ func (noLogs) EntryID(uint32, uint64) (crdt.EntryID, error) { return crdt.EntryI
 func (noLogs) Birth(crdt.LogID) (*crdt.Birth, error)        { return nil, replica.ErrGap }
 func (noLogs) Stream([]crdt.Range, func(*crdt.Item) (bool, error)) error {
 	return replica.ErrGap
-}
-
-// JoinAt asks the device at an address to admit this one.
-func JoinAt(ctx context.Context, net Network, addr string, device ed25519.PrivateKey, code access.Code, name string) (*Welcome, error) {
-	id, addrs, err := net.Resolve(addr)
-	if err != nil {
-		return nil, err
-	}
-	if id == "" {
-		if id, err = net.Whois(ctx, addr); err != nil {
-			return nil, err
-		}
-	}
-	stream, err := open(ctx, net, id, addrs, JoinProtocol)
-	if err != nil {
-		return nil, err
-	}
-	return Join(ctx, stream, device, code, name)
 }

@@ -313,6 +313,7 @@ func (n *Node) effect(effect any) {
 			if e.Bye.Code == wire.ByeRule {
 				n.penalties.breach(l.stream.Peer(), time.Now())
 			}
+			n.turnedAway(l.stream.Peer(), e.Bye)
 			n.cfg.Log.Info("end session", "device", l.stream.Peer(), "code", e.Bye.Code, "reason", e.Bye.Text)
 		}
 		n.queueTo(e.Session, e)

@@ -54,9 +54,14 @@ type Node struct {
 	holders  atomic.Pointer[replica.Holders] // for readers; at most a tick old
 	digest   atomic.Pointer[[8]byte]         // likewise, the first bytes of it
 
+	findKeys atomic.Pointer[findKeys] // likewise
+
 	meeting sync.Mutex // guards the roster
 	roster  roster
 	hurried chan struct{}
+
+	suspects chan []string // addresses where a copy of this device may run
+	copiesAt placeSet      // where one was found
 
 	// The rest belongs to the loop.
 	writer    *replica.Writer
@@ -84,7 +89,7 @@ func New(cfg Config) *Node {
 	n := &Node{
 		cfg: cfg, writer: cfg.Writer, started: time.Now(),
 		queue: make(chan *request, queueMax), calls: make(chan func()), events: make(chan any, eventsMax),
-		stopped: make(chan struct{}), hurried: make(chan struct{}, 1), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
+		stopped: make(chan struct{}), hurried: make(chan struct{}, 1), suspects: make(chan []string, 1), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
 	}
 	n.network, n.renewing = cfg.Network, make(chan struct{})
 	n.begin(cfg.Peers)
@@ -216,6 +221,7 @@ func (n *Node) publish() {
 	n.holders.Store(n.replica.Holders())
 	digest := n.replica.Digest()
 	n.digest.Store((*[8]byte)(digest[:8]))
+	n.findKeys.Store(n.findKeys.Load().update(n.invites.List(n.monotonic())))
 }
 
 // acquaint lists the addresses that were typed, and where devices were before.

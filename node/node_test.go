@@ -35,7 +35,7 @@ func found(t testing.TB) (*store.Memory, ed25519.PrivateKey) {
 	b := s.Begin()
 	f, err := node.Found(b, key, "camp", "device")
 	check(t, err)
-	b.SetIdentity(store.Identity{Camp: f.Camp, Control: f.Control, Log: f.Log})
+	b.SetIdentity(store.Identity{Camp: f.Camp})
 	check(t, b.Commit())
 	return disk, key
 }
@@ -240,7 +240,9 @@ func TestSeals(t *testing.T) {
 			_, err := r.Write(context.Background(), set("p", text("n", fmt.Sprint(n))))
 			check(t, err)
 		}
-		_, unsealed, _, err := r.store.Unsealed(r.store.Identity().Log)
+		writer, err := replica.LoadWriter(r.store.Identity().Camp, key, r.store)
+		check(t, err)
+		_, unsealed, _, err := r.store.Unsealed(writer.Records.Log)
 		check(t, err)
 		if unsealed >= crdt.SealEveryEntries {
 			t.Errorf("%d entries stand behind the last seal", unsealed)

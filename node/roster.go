@@ -36,6 +36,7 @@ type Sighting struct {
 	Device crdt.DeviceID
 	Addrs  []string // multiaddrs, the best first
 	Digest [8]byte  // the first bytes of its frontier's digest
+	On     string   // the interface
 }
 
 // An acquaintance is a device that may be met, or an address where one may be.
@@ -47,7 +48,8 @@ type acquaintance struct {
 	remembered string // where it was last
 	heard      []string
 	heardAt    time.Time
-	differs    int // sightings in a row in which it held something else
+	heardOn    string // the interface
+	differs    int    // sightings in a row in which it held something else
 	lostAt     time.Time
 
 	lot   uint64 // drawn, so that not all devices prefer the same ones
@@ -57,6 +59,9 @@ type acquaintance struct {
 	pause time.Duration
 	last  time.Time // attempt
 	err   error     // of it
+
+	refused   string // why this device turned it away
+	refusedAt time.Time
 }
 
 // addrs are where it may be, the most likely first.
@@ -154,7 +159,7 @@ func (r *roster) remember(id crdt.DeviceID, addr string) { r.person(id).remember
 func (r *roster) sighted(s Sighting, self crdt.DeviceID, own [8]byte, now time.Time) {
 	a := r.person(s.Device)
 	news := !slices.Equal(a.heard, s.Addrs) || now.Sub(a.heardAt) > heardFor
-	a.heard, a.heardAt = slices.Clone(s.Addrs), now
+	a.heard, a.heardAt, a.heardOn = slices.Clone(s.Addrs), now, s.On
 	if a.differs++; s.Digest == own {
 		a.differs = 0
 	}
@@ -317,7 +322,10 @@ func (r *roster) lost(id crdt.DeviceID, now time.Time) {
 	}
 }
 
-func (r *roster) met(id crdt.DeviceID) { r.person(id).lostAt = time.Time{} }
+func (r *roster) met(id crdt.DeviceID) {
+	a := r.person(id)
+	a.lostAt, a.err = time.Time{}, nil
+}
 
 // missing tells whether a device that was there is looked for.
 func (r *roster) missing(st standing, now time.Time) bool {

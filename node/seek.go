@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"musafir/crdt"
+	"musafir/node/access"
 	"musafir/node/replica"
 	"musafir/node/wire"
 )
@@ -19,10 +20,47 @@ const (
 // Sighted takes note of a device that was heard on the local network.
 func (n *Node) Sighted(s Sighting) {
 	stand := n.standing.Load()
+	if s.Device == stand.ID() {
+		n.suspect(s.Addrs)
+		return
+	}
 	n.meeting.Lock()
 	defer n.meeting.Unlock()
 	n.roster.sighted(s, stand.ID(), *n.digest.Load(), time.Now())
 	n.hurry()
+}
+
+// A Notice is what a device tells others of itself.
+type Notice struct {
+	Device crdt.DeviceID
+	Digest [8]byte // the first bytes of its frontier's digest
+}
+
+// Notice is what to tell now.
+func (n *Node) Notice() Notice {
+	return Notice{Device: n.standing.Load().ID(), Digest: *n.digest.Load()}
+}
+
+// InvitationKeys are those under which whoever holds the code of an open invitation
+// finds this device.
+func (n *Node) InvitationKeys() [][]byte { return n.findKeys.Load().keys }
+
+// findKeys are the keys of open invitations.
+type findKeys struct {
+	of   []access.Invitation
+	keys [][]byte
+}
+
+// update derives them anew where others are open now.
+func (old *findKeys) update(open []access.Invitation) *findKeys {
+	if old != nil && slices.Equal(old.of, open) {
+		return old
+	}
+	k := &findKeys{of: open}
+	for _, i := range open {
+		k.keys = append(k.keys, i.Code.FindKey())
+	}
+	return k
 }
 
 // hurry lets seek look at once.
@@ -57,6 +95,8 @@ func (n *Node) seek(ctx context.Context, net Network) {
 		}
 		select {
 		case <-n.hurried:
+		case addrs := <-n.suspects:
+			wg.Go(func() { n.checkCopy(ctx, net, addrs) })
 		case <-timer.C:
 		case <-ctx.Done():
 		}

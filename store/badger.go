@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -23,6 +21,8 @@ const (
 	inlineMaxBytes  = 600 << 10 // values stay inline: the value log can return empty ones after a power cut
 	valueLogBytes   = 32 << 20
 )
+
+const unbornMax = 8 // logs of which a kill may leave nothing but the name
 
 type badgerEngine struct {
 	db *badger.DB
@@ -42,7 +42,7 @@ func openBadger(dir string, key []byte, sync bool, log *slog.Logger) (*badgerEng
 		WithEncryptionKey(key)
 	o.TableSizeMultiplier = 1
 	db, err := badger.Open(o)
-	if err != nil && unborn(err) && dropUnborn(dir) {
+	for tries := 0; err != nil && unborn(err) && tries < unbornMax; tries++ {
 		db, err = badger.Open(o)
 	}
 	if err != nil {
@@ -51,21 +51,10 @@ func openBadger(dir string, key []byte, sync bool, log *slog.Logger) (*badgerEng
 	return &badgerEngine{db}, nil
 }
 
-// unborn tells whether opening met the log of a memtable that was just created when
-// the program was killed, and never written to. Badger does not get over that. It
-// had the directory to itself then, and the caller keeps others from opening it.
+// unborn tells whether opening met a log that was just created when the program was
+// killed, and never written to. Badger fails at it once, and has made a proper log of
+// it by then.
 func unborn(err error) bool { return strings.Contains(err.Error(), "Create a new file") }
-
-// dropUnborn removes such logs, which have no bytes.
-func dropUnborn(dir string) (dropped bool) {
-	logs, _ := filepath.Glob(filepath.Join(dir, "*.mem"))
-	for _, path := range logs {
-		if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-			dropped = os.Remove(path) == nil || dropped
-		}
-	}
-	return dropped
-}
 
 // Errors of opening that callers tell apart.
 var (

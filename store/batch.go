@@ -180,7 +180,7 @@ func loadTouches(r *crdt.Record, refs map[crdt.Ref]bool, load func(crdt.Ref) (*c
 	return touches, nil
 }
 
-// SetIdentity says whose store it is, once.
+// SetIdentity says which camp's store it is, once.
 func (b *Batch) SetIdentity(id Identity) {
 	b.identity = &id
 	b.put(put{key: []byte{keyIdentity}, value: encode(id)})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"musafir/crdt"
 	"musafir/store"
 )
 
@@ -292,18 +293,45 @@ func TestSizeAndDisk(t *testing.T) {
 	}
 }
 
-// TestUnbornMemtable: a kill just when the database had created the file of a new
-// memtable leaves it empty.
-func TestUnbornMemtable(t *testing.T) {
-	path, _ := newDir(t)
-	for _, name := range []string{"00009.mem", "00010.mem"} {
-		write(t, nil, path, "db", name)
+// TestUnbornLog: a kill just when the database had created the file of a new log
+// leaves it empty.
+func TestUnbornLog(t *testing.T) {
+	for _, names := range [][]string{{"00009.mem"}, {"000002.vlog"}, {"00009.mem", "00010.mem"}, {"00009.mem", "00010.mem", "000002.vlog"}} {
+		path, _ := newDir(t)
+		for _, name := range names {
+			write(t, nil, path, "db", name)
+		}
+		d, err := store.OpenDir(path, store.Options{})
+		if err != nil {
+			t.Fatalf("with %q: %v", names, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	d, err := store.OpenDir(path, store.Options{})
+}
+
+// A store whose identity names the device's logs, as it once did, is of the same camp.
+func TestIdentityOfBefore(t *testing.T) {
+	disk := store.NewMemory()
+	s, err := store.OpenMemory(disk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Close(); err != nil {
+	b := s.Begin()
+	b.SetIdentity(store.Identity{Camp: crdt.CampID{1}})
+	if err := b.Commit(); err != nil {
 		t.Fatal(err)
+	}
+	all, err := s.RawKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := append([]byte{0x58, crdt.HashSize}, make([]byte, crdt.HashSize)...)
+	old := append([]byte{0xa3}, all["i"][1:]...)
+	old = append(append(append(append(old, 2), hash...), 3), hash...)
+	disk.Edit("i", old)
+	if s, err = store.OpenMemory(disk); err != nil || s.Identity().Camp != (crdt.CampID{1}) {
+		t.Errorf("it is of camp %v, %v", s.Identity(), err)
 	}
 }

@@ -109,7 +109,11 @@ func checkAcknowledged(t *testing.T, dir, acknowledged string, thorough bool) {
 		t.Fatalf("open after a kill: %v", err)
 	}
 	defer d.Close()
-	head, _, _, err := d.Unsealed(d.Identity().Log)
+	author, err := storetest.Found(1) // as deviceIn does
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _, err := d.Unsealed(author.Log)
 	if err != nil || head.Seq < want {
 		t.Fatalf("entry %d was acknowledged, the head is %d, %v", want, head.Seq, err)
 	}

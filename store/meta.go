@@ -8,11 +8,11 @@ import (
 	"musafir/crdt"
 )
 
-// Identity is which camp and device a store belongs to.
+// Identity is which camp a store belongs to. The numbers 2 and 3 named the device's
+// own logs once, which the births say: older directories have them, they are passed
+// over, and nothing else may ever stand under them.
 type Identity struct {
-	Camp    crdt.CampID `cbor:"1,keyasint"`
-	Control crdt.LogID  `cbor:"2,keyasint"` // the device's own control log
-	Log     crdt.LogID  `cbor:"3,keyasint"` // the device's own record log
+	Camp crdt.CampID `cbor:"1,keyasint"`
 }
 
 // A branchInfo is a line of entries in a log. A log has one branch, or more

@@ -170,8 +170,7 @@ func (s *Store) loadBuckets(v view) error {
 	return err
 }
 
-// Identity is the camp and the device that the store belongs to; zero if it is
-// empty.
+// Identity is the camp that the store belongs to; zero if it is empty.
 func (s *Store) Identity() Identity {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -38,14 +38,17 @@ const (
 )
 
 // connect finds the daemon of the directory, or opens the store itself.
-func (a *app) connect(ctx context.Context) (*client, error) {
+func (a *app) connect(ctx context.Context) (*client, error) { return a.connectOr(ctx, reach{}) }
+
+// connectOr opens the store so that this process reaches others as it says.
+func (a *app) connectOr(ctx context.Context, to reach) (*client, error) {
 	dir := a.dataDir()
 	deadline := time.Now().Add(startingWait)
 	for {
 		if c := a.dial(ctx, dir); c != nil {
 			return c, nil
 		}
-		c, err := a.serveHere(dir)
+		c, err := a.serveHere(dir, to)
 		if !errors.Is(err, store.ErrInUse) {
 			return c, explainOpen(dir, err)
 		}
@@ -111,8 +114,8 @@ func (c *client) isOurs(ctx context.Context) bool {
 }
 
 // serveHere opens the store and serves the API inside this process.
-func (a *app) serveHere(dir string) (*client, error) {
-	d, err := openDevice(dir, reach{}, slog.New(slog.DiscardHandler))
+func (a *app) serveHere(dir string, to reach) (*client, error) {
+	d, err := openDevice(dir, to, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

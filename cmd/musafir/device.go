@@ -24,15 +24,19 @@ type device struct {
 	*store.Dir
 	*node.Node
 	campName string
-	network  node.Network // nil: none
+	lan      *lan // nil: it looks for nobody
+	reach    reach
 
-	mu    sync.Mutex
-	names map[crdt.LogID]crdt.DeviceID
+	mu      sync.Mutex
+	network node.Network // nil: none; another one once the device has a new key
+	names   map[crdt.LogID]crdt.DeviceID
 }
 
 // A reach is how a device meets others; the zero value meets nobody.
 type reach struct {
 	listen []string // multiaddrs; none: no network at all
+	quiet  bool     // finds nobody, and is not found
+	look   bool     // hears others on the local network, and does no more: for doctor
 	dial   []string // addresses as people write them
 }
 
@@ -68,15 +72,23 @@ func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 		Logs:  dir, Sweep: dir.Sweep, Writer: writer, Peers: peers, Program: programVersion(), Dial: to.dial, Log: log,
 		Ahead: clockAhead(),
 	}
-	d := &device{Dir: dir, campName: first.Founding.Camp, names: map[crdt.LogID]crdt.DeviceID{}}
+	d := &device{Dir: dir, campName: first.Founding.Camp, names: map[crdt.LogID]crdt.DeviceID{}, reach: to}
+	if to.look {
+		d.lan = openLAN(log)
+		d.lan.device = d
+	}
 	if len(to.listen) > 0 {
 		if d.network, err = openNetwork(dir.Device, to.listen, log); err != nil {
 			return nil, err
 		}
 		cfg.Network = d.network
+		if !to.quiet && forLAN(to.listen) {
+			d.lan = openLAN(log)
+			d.lan.device, cfg.Finder = d, d.lan
+		}
 		cfg.Rekey = &node.Rekey{
 			Stage: dir.StageDevice, Install: dir.InstallDevice,
-			Network: func(key ed25519.PrivateKey) (node.Network, error) { return openNetwork(key, to.listen, log) },
+			Network: func(key ed25519.PrivateKey) (node.Network, error) { return d.reopenNetwork(key, to.listen, log) },
 		}
 	}
 	d.Node = node.New(cfg)
@@ -127,7 +139,7 @@ func found(path, camp, name string, log *slog.Logger) (*node.Founded, error) {
 		batch.Discard()
 		return nil, err
 	}
-	batch.SetIdentity(store.Identity{Camp: f.Camp, Control: f.Control, Log: f.Log})
+	batch.SetIdentity(store.Identity{Camp: f.Camp})
 	if err := batch.Commit(); err != nil {
 		return nil, fmt.Errorf("write the camp's first entries: %w", err)
 	}
@@ -153,8 +165,22 @@ var ours = map[string]bool{
 	"format": true, "key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true,
 }
 
+// reopenNetwork opens the network anew, under the device's new key.
+func (d *device) reopenNetwork(key ed25519.PrivateKey, listen []string, log *slog.Logger) (node.Network, error) {
+	network, err := openNetwork(key, listen, log)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.network = network
+	return network, nil
+}
+
 // addrs is where other devices reach this one.
 func (d *device) addrs() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.network == nil {
 		return []string{}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,16 +38,36 @@ func (a *app) devicesCommand() *cobra.Command {
 func printDevices(w io.Writer, doc devicesDoc) {
 	names := doc.names()
 	for _, d := range doc.Devices {
-		self := ""
-		if d.Self {
-			self = "\tthis device"
-		}
 		by := "made the camp"
 		if d.By != "" {
 			by = "admitted by " + names.of(d.By)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s%s\n", printable(d.Name), d.Role, by, localText(d.Admitted), d.ID, self)
+		notes := lineageWords(&d.Lineage)
+		if d.Self {
+			notes = append([]string{"this device"}, notes...)
+		}
+		line := fmt.Sprintf("%s\t%s\t%s %s\t%s\t%s", printable(d.Name), d.Role, by, localText(d.Admitted), d.ID, strings.Join(notes, "; "))
+		fmt.Fprintln(w, strings.TrimSuffix(line, "\t"))
 	}
+}
+
+// lineageWords say what a device was before, and where else its data is.
+func lineageWords(l *api.Lineage) (words []string) {
+	if n := len(l.Former); n > 0 && l.Renewed != "" {
+		words = append(words, fmt.Sprintf("copied or restored: it has this id since %s, before that %s", localText(l.Renewed), idEnd(l.Former[n-1])))
+	}
+	if len(l.Twins) > 0 {
+		words = append(words, "its data goes on as "+strings.Join(ends(l.Twins), ", ")+" too")
+	}
+	return words
+}
+
+func ends(ids []string) []string {
+	short := make([]string, len(ids))
+	for i, id := range ids {
+		short[i] = idEnd(id)
+	}
+	return short
 }
 
 // localText is a time of the API in local time.
@@ -73,8 +94,13 @@ func (doc *devicesDoc) names() deviceNames {
 		if count[d.Name] > 1 {
 			name += " (" + idEnd(d.ID) + ")"
 		}
-		for _, id := range append(d.Former, d.ID) {
-			names[id] = name
+		names[d.ID] = name
+		for _, id := range d.Former {
+			if other := names[id]; other != "" && other != name { // of several copies
+				names[id] = printable(d.Name) + " (" + idEnd(id) + ")"
+			} else {
+				names[id] = name
+			}
 		}
 	}
 	return names

@@ -53,8 +53,8 @@ func (a *app) watchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch",
 		Short: "Print what changes, one record a line, until Ctrl-C",
-		Long: `Print what changes, one record a line, until Ctrl-C. Each line has a cursor; --since
-goes on behind it. Without --since everything there is comes first.`,
+		Long: `Print what changes, one record a line, until Ctrl-C, on a device that is up. Each line
+has a cursor; --since goes on behind it. Without --since everything there is comes first.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			query := url.Values{"follow": {"true"}}

@@ -60,8 +60,9 @@ var houseRows = map[string]houseRow{
 
 	"crdt": rowData,
 
-	"node/sim":        rowTests,
-	"store/storetest": rowTests,
+	"node/sim":          rowTests,
+	"store/storetest":   rowTests,
+	"discovery/lantest": rowTests,
 }
 
 // houseArrows are the imports allowed inside one row.

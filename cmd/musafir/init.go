@@ -54,8 +54,8 @@ func (a *app) sayFounded(f *node.Founded, dir, camp, name string) error {
 	_, err := fmt.Fprintf(a.out, `Camp %q is made. This device is %q, its first coordinator.
 Its data is in %s, encrypted with the key in the file "key" there.
 
-Recovery key, shown only now. Write it on paper and keep it in a safe place: with
-it the camp can be saved when all coordinators' devices are lost.
+Recovery key, shown only now. Write it on paper and keep it in a safe place: a later
+version of musafir will save the camp with it when all coordinators' devices are lost.
 
   %s
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"musafir/node/api"
+	"musafir/node/transport"
 )
 
 func (a *app) inviteCommand() *cobra.Command {
@@ -37,9 +38,24 @@ func (a *app) invite(ctx context.Context, role string, expires time.Duration) er
 	}
 	doc, err := c.call(ctx, http.MethodPost, "/v1/invites", map[string]string{"role": role, "expires": expires.String()})
 	if err != nil {
-		return err
+		return explainInvite(err)
 	}
 	return answer(a, doc, a.printInvite)
+}
+
+// explainInvite says what to do where no invitation could be opened.
+func explainInvite(err error) error {
+	var p *problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	switch p.Status {
+	case http.StatusConflict:
+		return withHint(err, "musafir devices says which devices are coordinators.")
+	case http.StatusTooManyRequests:
+		return withHint(err, "Stopping musafir here ends all of them at once; with --expires the next ones end sooner.")
+	}
+	return err
 }
 
 func (a *app) printInvite(w io.Writer, i api.Invite) {
@@ -48,6 +64,9 @@ func (a *app) printInvite(w io.Writer, i api.Invite) {
 		until = localTime(t)
 	}
 	fmt.Fprintf(w, "%s\n\nIt lets one device join, until %s. On that device:\n\n  %s\n\n", i.Code, until, joinLine(i))
+	if at := joinPlace(i); at != "" && forLAN([]string{at}) {
+		fmt.Fprintf(w, "If this device is not found from there, add: --peer %s\n\n", at)
+	}
 	if a.interactive() {
 		printQR(w, i.QR)
 	}
@@ -59,16 +78,28 @@ func printQR(w io.Writer, text string) {
 	fmt.Fprintf(w, "\nThe QR code holds %s\n", text)
 }
 
-// joinLine is the command that joins: by the address alone where that is short, for
-// people who type it.
+// joinLine is the command that joins. On one machine, where nothing is heard, it
+// names the address.
 func joinLine(i api.Invite) string {
+	line := "musafir join " + i.Code
+	if at := joinPlace(i); at != "" && !forLAN([]string{at}) {
+		line += " --peer " + at
+	}
+	return line
+}
+
+// joinPlace is where this device is reached, short for people who type it; "" if that
+// is not known.
+func joinPlace(i api.Invite) string {
 	t, err := parseTicket(i.QR)
 	if err != nil || len(t.peers) == 0 {
-		return "musafir join " + i.Code + " --peer ADDRESS"
+		return ""
 	}
-	peer := t.peers[0]
-	if p, ok := parsePlace(peer); ok && !p.quic {
-		peer = p.at.String()
+	if p, ok := parsePlace(t.peers[0]); ok && !p.quic {
+		if p.at.Port() == transport.DefaultPort && p.at.Addr().Is4() {
+			return p.at.Addr().String()
+		}
+		return p.at.String()
 	}
-	return "musafir join " + i.Code + " --peer " + peer
+	return t.peers[0]
 }

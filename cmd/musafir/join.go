@@ -8,11 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"musafir/crdt"
+	"musafir/discovery"
 	"musafir/node"
 	"musafir/node/replica"
 	"musafir/node/transport"
@@ -25,11 +28,12 @@ func (a *app) joinCommand() *cobra.Command {
 	var name string
 	var peers []string
 	c := &cobra.Command{
-		Use:   "join CODE --peer ADDR",
+		Use:   "join CODE",
 		Short: "Join a camp with a code that a coordinator's `musafir invite` gave",
 		Long: `Join a camp with a code that a coordinator's "musafir invite" gave, on a device
-that holds no records yet. In place of CODE it takes the text of the QR code, which
-names the addresses too.`,
+that holds no records yet. The device that made the code is found in the local
+network; where that cannot be, name its address. In place of CODE it takes the text of
+the QR code, which names the addresses too.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := parseTicket(args[0])
@@ -49,9 +53,6 @@ names the addresses too.`,
 }
 
 func (a *app) join(ctx context.Context, t ticket, name string) error {
-	if len(t.peers) == 0 {
-		return usage(withHint(errors.New("no address to join at"), "Name the device that made the code: --peer HOST"))
-	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	path := a.dataDir()
@@ -91,7 +92,28 @@ func settle(dir *store.Dir, w *welcome) error {
 	return w.Settle(batch, dir.Device)
 }
 
-// knock asks at each address in turn to be admitted.
+// A search is a join that looks for the device that invites.
+type search struct {
+	net  node.Network
+	dir  *store.Dir
+	to   ticket
+	name string
+
+	finder *discovery.Finder
+	heard  chan discovery.Heard
+	failed []error // at which nobody was reached
+}
+
+const (
+	heardMax    = 16              // notices that wait to be tried
+	guessAfter  = 3 * time.Second // without a device heard
+	afterTyped  = 8 * time.Second // of looking, when nobody answered at the addresses given
+	againAfter  = 2 * time.Second // at the same place
+	searchShown = 8               // addresses named in the end
+)
+
+// knock finds the device that invites, and asks it to be admitted: at the addresses
+// given, at those of devices heard that the code opens, and at likely ones.
 func knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome, error) {
 	net, err := openNetwork(dir.Device, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -102,18 +124,112 @@ func knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome
 	if err != nil {
 		return nil, err
 	}
-	var all []error
+	s := &search{net: net, dir: dir, to: t, name: name, heard: make(chan discovery.Heard, heardMax)}
+	key := t.code.FindKey()
+	s.finder = discovery.New(discovery.Config{Open: func() [][]byte { return [][]byte{key} }, Heard: s.take})
+	looking, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	if len(doors) == 0 || forLAN(t.peers) {
+		wg.Go(func() { _ = s.finder.Run(looking) }) // what it cannot do is in its report
+	}
 	for _, d := range doors {
-		w, err := d.knock(ctx, net, dir, t, name)
-		if err == nil {
-			return w, nil
-		}
-		all = append(all, err)
-		if !errors.Is(err, errNobody) {
-			break // one use: the next address would not know better
+		if w, err := s.try(ctx, d); err == nil || !errors.Is(err, errNobody) {
+			return w, err
 		}
 	}
-	return nil, withHint(errors.Join(all...), "%s", joinHint(all[len(all)-1]))
+	return s.look(ctx, len(doors) > 0)
+}
+
+// take hands on a device that was heard; while others wait it will be heard again.
+func (s *search) take(h discovery.Heard) {
+	select {
+	case s.heard <- h:
+	default:
+	}
+}
+
+// try knocks at a door; errNobody means that the search may go on.
+func (s *search) try(ctx context.Context, d *door) (*welcome, error) {
+	w, err := d.knock(ctx, s.net, s.dir, s.to, s.name)
+	if errors.Is(err, errNobody) {
+		s.failed = append(s.failed, err)
+	} else if err != nil {
+		err = withHint(err, "%s", joinHint(err))
+	}
+	return w, err
+}
+
+// look tries whoever is heard. With addresses given it does so for a short time only.
+func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
+	if given {
+		if !forLAN(s.to.peers) {
+			return nil, s.gaveUp(ctx)
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, afterTyped)
+		defer cancel()
+	}
+	guess := time.NewTimer(guessAfter)
+	defer guess.Stop()
+	tried := map[string]time.Time{}
+	for {
+		select {
+		case h := <-s.heard:
+			addrs := h.Multiaddrs()
+			place := strings.Join(addrs, " ")
+			if len(addrs) == 0 || time.Since(tried[place]) < againAfter {
+				continue
+			}
+			tried[place] = time.Now()
+			if w, err := s.try(ctx, &door{id: h.Device, addrs: addrs, typed: addrs[0]}); err == nil || !errors.Is(err, errNobody) {
+				return w, err
+			}
+		case <-guess.C:
+			if w := s.guess(ctx); w != nil {
+				return w, nil
+			}
+		case <-ctx.Done():
+			return nil, s.gaveUp(ctx)
+		}
+	}
+}
+
+// guess knocks where a device may be although nobody said so. Whoever answers there
+// may well be another one.
+func (s *search) guess(ctx context.Context) *welcome {
+	doors, err := doorsOf(gateways())
+	if err != nil {
+		return nil
+	}
+	for _, d := range doors {
+		if w, err := d.knock(ctx, s.net, s.dir, s.to, s.name); err == nil {
+			return w
+		}
+	}
+	return nil
+}
+
+// gaveUp says what the search found instead.
+func (s *search) gaveUp(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
+	if len(s.failed) > 0 {
+		err := errors.Join(s.failed[:min(len(s.failed), searchShown)]...)
+		return withHint(err, "%s", joinHint(err))
+	}
+	strangers := 0
+	for _, i := range s.finder.Report().Interfaces {
+		strangers += i.Strangers
+	}
+	if strangers > 0 {
+		return withHint(errors.New("devices with musafir answer in this network, but none has an open invitation of that code"),
+			"Is the code right? Each is good for one device and a short time: make a new one with musafir invite.")
+	}
+	return withHint(errors.New("no device with musafir was heard in this network"),
+		"Is musafir up on the other device, in the same network? If the network keeps devices apart, name its address: --peer HOST")
 }
 
 // joinHint is what to do about a join that failed.

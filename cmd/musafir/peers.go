@@ -37,10 +37,26 @@ func printPeers(w io.Writer, doc peersDoc) {
 	if len(doc.Peers) == 0 {
 		fmt.Fprintln(w, "This device knows no other yet. Let one join: musafir invite")
 	}
+	names := peerNames(doc.Peers)
 	for i := range doc.Peers {
-		p := &doc.Peers[i]
-		fmt.Fprintf(w, "%s\t%s\n", peerName(p), strings.Join(peerWords(p, programVersion()), "; "))
+		fmt.Fprintf(w, "%s\t%s\n", names[i], strings.Join(peerWords(&doc.Peers[i], programVersion()), "; "))
 	}
+}
+
+// peerNames gives those of the same name the end of their id too.
+func peerNames(peers []api.Peer) []string {
+	count := map[string]int{}
+	for i := range peers {
+		count[peers[i].Name]++
+	}
+	names := make([]string, len(peers))
+	for i := range peers {
+		p := &peers[i]
+		if names[i] = peerName(p); p.Name != "" && count[p.Name] > 1 {
+			names[i] += " (" + idEnd(p.ID) + ")"
+		}
+	}
+	return names
 }
 
 func peerName(p *api.Peer) string {
@@ -71,6 +87,7 @@ func peerWords(p *api.Peer, version string) []string {
 	if p.Version != "" && p.Version != version {
 		words = append(words, "it runs version "+printable(p.Version))
 	}
+	words = append(words, lineageWords(&p.Lineage)...)
 	if p.Problem != "" {
 		words = append(words, printable(p.Problem))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,8 @@ func TestPeerWords(t *testing.T) {
 		{api.Peer{ID: "x", Connected: true, Ahead: true, ClockMs: -90_000, LastHeard: heard}, "connected; we are behind; its clock is 1m30s behind ours"},
 		{api.Peer{ID: "x", Connected: true, Synced: true, Unmerged: 2, Version: "2", LastHeard: heard}, "connected; in sync; it holds back 2 entries; it runs version 2"},
 		{api.Peer{ID: "x", Connected: true}, "connected; comparing"},
+		{api.Peer{ID: "x", Connected: true, Problem: "p", Lineage: api.Lineage{Former: []string{"12D3KooWaaaaaa", "12D3KooWbbbbbb"}, Renewed: "then", Twins: []string{"12D3KooWcccccc"}}},
+			"connected; comparing; copied or restored: it has this id since then, before that ...bbbbbb; its data goes on as ...cccccc too; p"},
 		{api.Peer{ID: "x", Behind: 9, Problem: "no answer"}, "not connected, no contact with it so far; no answer"},
 		{api.Peer{Address: "10.0.0.9", Problem: "no answer"}, "nobody has answered there yet; no answer"},
 	} {
@@ -33,7 +36,7 @@ func TestPeerWords(t *testing.T) {
 
 func TestDeviceNames(t *testing.T) {
 	doc := devicesDoc{Devices: []api.Device{
-		{ID: "12D3KooWaaaaaa", Name: "desk"}, {ID: "12D3KooWbbbbbb", Name: "desk", Former: []string{"12D3KooWcccccc"}}, {ID: "12D3KooWdddddd", Name: "tent\x1b"},
+		{ID: "12D3KooWaaaaaa", Name: "desk"}, {ID: "12D3KooWbbbbbb", Name: "desk", Lineage: api.Lineage{Former: []string{"12D3KooWcccccc"}}}, {ID: "12D3KooWdddddd", Name: "tent\x1b"},
 	}}
 	names := doc.names()
 	for id, want := range map[string]string{
@@ -42,6 +45,27 @@ func TestDeviceNames(t *testing.T) {
 		if got := names.of(id); got != want {
 			t.Errorf("%s is %q, want %q", id, got, want)
 		}
+	}
+}
+
+// A former id of several copies is none of them alone.
+func TestNamesOfCopies(t *testing.T) {
+	before := api.Lineage{Former: []string{"12D3KooWcccccc"}}
+	doc := devicesDoc{Devices: []api.Device{
+		{ID: "12D3KooWaaaaaa", Name: "tent", Lineage: before}, {ID: "12D3KooWbbbbbb", Name: "tent", Lineage: before}, {ID: "12D3KooWdddddd", Name: "tent", Lineage: before},
+	}}
+	names := doc.names()
+	for id, want := range map[string]string{"12D3KooWaaaaaa": "tent (...aaaaaa)", "12D3KooWdddddd": "tent (...dddddd)", "12D3KooWcccccc": "tent (...cccccc)"} {
+		if got := names.of(id); got != want {
+			t.Errorf("%s is %q, want %q", id, got, want)
+		}
+	}
+}
+
+func TestPeerNames(t *testing.T) {
+	got := peerNames([]api.Peer{{ID: "12D3KooWaaaaaa", Name: "tent"}, {ID: "12D3KooWbbbbbb", Name: "tent"}, {ID: "12D3KooWcccccc", Name: "lab"}, {Address: "10.0.0.9"}, {Address: "10.0.0.8"}})
+	if want := []string{"tent (...aaaaaa)", "tent (...bbbbbb)", "lab", "10.0.0.9", "10.0.0.8"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -90,7 +90,8 @@ type (
 			Used  uint64 `json:"used"`
 			State string `json:"state"`
 		} `json:"disk"`
-		Warnings []string `json:"warnings"`
+		Warnings []string     `json:"warnings"`
+		Notices  []api.Notice `json:"notices"`
 	}
 )
 

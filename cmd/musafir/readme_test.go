@@ -54,6 +54,7 @@ func TestReadme(t *testing.T) {
 	out := runIn(t, copyRepository(t), text)
 	for _, want := range []string{
 		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "registration desk",
+		`OK: The other device of the camp is in touch: "tent".`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the README's commands did not print %q:\n%s", want, out)

@@ -48,6 +48,9 @@ func (s *service) run(ctx context.Context, l net.Listener) error {
 	defer stopNode()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.device.Run(nodeCtx) })
+	if s.device.lan != nil {
+		g.Go(func() error { return s.device.lan.Run(nodeCtx) })
+	}
 	g.Go(func() error {
 		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err

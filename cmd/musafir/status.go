@@ -108,6 +108,9 @@ func printStatus(w io.Writer, s statusDoc) {
 	for _, text := range s.Warnings {
 		fmt.Fprintf(w, "WARNING\t%s\n", printable(text))
 	}
+	for _, n := range s.Notices {
+		fmt.Fprintf(w, "NOTICE\t%s: %s\n", localText(n.Time), printable(n.Text))
+	}
 	fmt.Fprintf(w, "records\t%d\n", s.Counts.Records)
 	fmt.Fprintf(w, "conflicts\t%d\n", s.Counts.Conflicts)
 	fmt.Fprintf(w, "entries\t%d\n", s.Counts.Entries)
@@ -125,7 +128,8 @@ func printInTouch(w io.Writer, s statusDoc) {
 	if len(s.Peers) == 0 {
 		fmt.Fprintf(w, "peers\tin touch with no other device (musafir peers says why)\n")
 	}
+	names := peerNames(s.Peers)
 	for i := range s.Peers {
-		fmt.Fprintf(w, "peer\t%s: %s\n", peerName(&s.Peers[i]), strings.Join(peerWords(&s.Peers[i], s.Version), "; "))
+		fmt.Fprintf(w, "peer\t%s: %s\n", names[i], strings.Join(peerWords(&s.Peers[i], s.Version), "; "))
 	}
 }

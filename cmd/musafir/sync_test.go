@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 
 	"musafir/crdt"
 	"musafir/node"
+	"musafir/node/api"
 	"musafir/node/wire"
 )
 
@@ -376,28 +378,32 @@ func TestKillSyncing(t *testing.T) {
 }
 
 // TestClone: a data directory is copied and both copies run and write. Everything
-// written is everywhere in the end, and both go on with keys of their own.
+// written is everywhere in the end, both go on with keys of their own, and all say so.
 func TestClone(t *testing.T) {
 	x := newTeam(t, 2)
 	x.daemons[1].patch("patients", "before", map[string]any{"n": 1})
 	x.settle()
 	key := x.daemons[1].status().Device.ID
 	x.daemons[1].end()
+	x.daemons[0].end() // or one copy hears of the other before it writes
 	twin := x.add(filepath.Join(t.TempDir(), "data"))
 	check(t, os.CopyFS(x.dirs[twin], os.DirFS(x.dirs[1])))
 	x.up(1)
 	x.up(twin)
 	x.daemons[1].patch("patients", "one", map[string]any{"n": 1})
 	x.daemons[twin].patch("patients", "other", map[string]any{"n": 2})
+	x.up(0)
 	awaitNewKeys(t, x, key, 1, twin)
 	x.daemons[1].patch("patients", "one", map[string]any{"n": 3})
 	x.daemons[twin].patch("patients", "other", map[string]any{"n": 4})
 	x.settle()
 	checkEverywhere(t, x, map[string]float64{"before": 1, "one": 3, "other": 4})
+	checkTold(t, x, key, 1, twin)
 }
 
 // TestRestore: an old copy of a data directory takes the place of the newer one,
-// and writes before it meets the others.
+// and writes before it meets the others. It goes on with a key of its own, and all
+// say so.
 func TestRestore(t *testing.T) {
 	x := newTeam(t, 2)
 	x.daemons[1].patch("patients", "before", map[string]any{"n": 1})
@@ -419,25 +425,157 @@ func TestRestore(t *testing.T) {
 	x.daemons[1].patch("patients", "later", map[string]any{"n": 4})
 	x.settle()
 	checkEverywhere(t, x, map[string]float64{"before": 1, "lost": 2, "after": 3, "later": 4})
+	checkTold(t, x, key, 1)
 }
 
-// awaitNewKeys waits until devices that were cloned or restored no longer have the
-// key that they had.
+// TestRestoreInviter: a coordinator that was restored invites with the addresses that
+// it has under its new key.
+func TestRestoreInviter(t *testing.T) {
+	x := newTeam(t, 2)
+	x.settle()
+	key := x.daemons[0].status().Device.ID
+	x.daemons[0].end()
+	old := filepath.Join(t.TempDir(), "data")
+	check(t, os.CopyFS(old, os.DirFS(x.dirs[0])))
+	x.up(0)
+	x.daemons[0].patch("patients", "p", map[string]any{"n": 1})
+	x.settle()
+	x.daemons[0].end()
+	x.dirs[0] = old
+	x.up(0)
+	awaitNewKeys(t, x, key, 0)
+	var invite api.Invite
+	await(t, "an invitation with an address", func() bool {
+		doc, err := x.daemons[0].call(context.Background(), http.MethodPost, "/v1/invites", nil)
+		if err != nil { // the network is being opened anew
+			return false
+		}
+		mustUnmarshal(t, doc, &invite)
+		return strings.Contains(invite.QR, x.daemons[0].status().Device.ID)
+	})
+	out, err := program(t, filepath.Join(t.TempDir(), "data"), "join", invite.QR, "--device", "third").CombinedOutput()
+	if err != nil {
+		t.Fatalf("join: %v\n%s", err, out)
+	}
+}
+
+// awaitNewKeys waits until a device that was restored no longer has the key that it
+// had, or copies of one all have different keys. One of those may keep it, if the
+// others noticed before it had to.
 func awaitNewKeys(t *testing.T, x *team, old string, which ...int) {
 	t.Helper()
-	ids := map[string]bool{}
-	for _, i := range which {
-		for wait := time.Now().Add(60 * time.Second); x.daemons[i].status().Device.ID == old; {
-			if time.Now().After(wait) {
-				t.Logf("device %d has no new key", i)
-				x.explain(which)
-			}
-			<-time.After(20 * time.Millisecond)
+	for wait := time.Now().Add(60 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		ids := map[string]bool{}
+		for _, i := range which {
+			ids[x.daemons[i].status().Device.ID] = true
 		}
-		ids[x.daemons[i].status().Device.ID] = true
+		if len(ids) == len(which) && (len(which) > 1 || !ids[old]) {
+			return
+		}
+		if time.Now().After(wait) {
+			t.Logf("keys of devices %v: %v", which, slices.Collect(maps.Keys(ids)))
+			x.explain(which)
+		}
 	}
-	if len(ids) != len(which) {
-		t.Fatalf("two devices have one key: %v", slices.Collect(maps.Keys(ids)))
+}
+
+// A renewal is what a test knows of a device that was restored, or of its copies.
+type renewal struct {
+	former string
+	copies bool           // there are several devices
+	now    map[string]int // those that got a new key, by it
+	name   string
+}
+
+// checkTold makes sure that all devices say which of these got new keys in place of
+// one, in their status, and in their lists of peers and devices.
+func checkTold(t *testing.T, x *team, former string, which ...int) {
+	t.Helper()
+	r := &renewal{former: former, copies: len(which) > 1, now: map[string]int{}}
+	for _, i := range which {
+		device := x.daemons[i].status().Device
+		if r.name = device.Name; device.ID != former {
+			r.now[device.ID] = i
+		}
+	}
+	for i := range x.daemons {
+		await(t, "all to meet", func() bool { return len(x.daemons[i].status().Peers) == len(x.daemons)-1 })
+		x.checkNotices(i, r)
+		x.checkLineage(i, r)
+		x.checkWords(i, r, slices.Contains(which, i))
+	}
+}
+
+// checkNotices looks at the status of one device in JSON.
+func (x *team) checkNotices(i int, r *renewal) {
+	x.t.Helper()
+	kind := map[bool]api.NoticeKind{false: api.NoticeRenewed, true: api.NoticeCopied}[r.copies]
+	notices := x.daemons[i].status().Notices
+	if len(notices) != len(r.now) || len(r.now) == 0 {
+		x.t.Errorf("device %d tells %+v", i, notices)
+	}
+	for _, n := range notices {
+		at, err := time.Parse(time.RFC3339, n.Time)
+		of, known := r.now[n.ID]
+		if !known || n.Kind != kind || n.Device != r.name || n.Former != r.former || n.Self != (of == i) || err != nil || time.Since(at).Abs() > 2*time.Minute {
+			x.t.Errorf("device %d tells %+v", i, n)
+		}
+	}
+}
+
+// checkLineage looks at the lists of one device in JSON.
+func (x *team) checkLineage(i int, r *renewal) {
+	x.t.Helper()
+	var lists struct {
+		Peers   []api.Peer
+		Devices []api.Device
+	}
+	for _, path := range []string{"/v1/peers", "/v1/devices"} {
+		doc, err := x.daemons[i].call(context.Background(), http.MethodGet, path, nil)
+		check(x.t, err)
+		mustUnmarshal(x.t, doc, &lists)
+	}
+	told := map[string]int{}
+	see := func(id string, l api.Lineage) {
+		if slices.Equal(l.Former, []string{r.former}) && l.Renewed != "" && (len(l.Twins) == 1) == r.copies {
+			told[id]++
+		}
+	}
+	for _, p := range lists.Peers {
+		see(p.ID, p.Lineage)
+	}
+	for _, d := range lists.Devices {
+		see(d.ID, d.Lineage)
+	}
+	for id, of := range r.now {
+		if want := map[bool]int{true: 1, false: 2}[of == i]; told[id] != want { // no device is its own peer
+			x.t.Errorf("device %d does not tell of %s: %+v", i, id, lists)
+		}
+	}
+	if len(lists.Devices) != len(x.daemons) {
+		x.t.Errorf("device %d lists %+v", i, lists.Devices)
+	}
+}
+
+// checkWords looks at what one device says to people.
+func (x *team) checkWords(i int, r *renewal, concerned bool) {
+	x.t.Helper()
+	const inLists = "copied or restored: it has this id since "
+	says := map[string]string{"status": "NOTICE .*: The device .*was found to be ", "devices": inLists, "peers": inLists}
+	_, renewed := r.now[x.daemons[i].status().Device.ID]
+	switch {
+	case renewed:
+		says["status"] = "NOTICE .*: This device was found to be "
+		delete(says, "peers") // it may have no other than itself to tell of
+	case concerned:
+		says["status"] = "NOTICE .*: Another copy of this device was found"
+	}
+	for command, want := range says {
+		out, err := program(x.t, x.dirs[i], command).Output()
+		check(x.t, err)
+		if !regexp.MustCompile(want).Match(out) || !strings.Contains(string(out), idEnd(r.former)) {
+			x.t.Errorf("%s on device %d, want %q:\n%s", command, i, want, out)
+		}
 	}
 }
 

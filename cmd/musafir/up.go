@@ -21,7 +21,7 @@ const defaultHTTP = "127.0.0.1:7667"
 func (a *app) upCommand() *cobra.Command {
 	var address string
 	var to reach
-	var verbose bool
+	var verbose, discover bool
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the device in the foreground until Ctrl-C",
@@ -33,12 +33,14 @@ func (a *app) upCommand() *cobra.Command {
 			if !c.Flags().Changed("listen") {
 				to.listen = possible(defaultListen)
 			}
+			to.quiet = !discover
 			return a.up(c.Context(), address, to, verbose)
 		},
 	}
 	c.Flags().StringVar(&address, "http", defaultHTTP, "`HOST:PORT` of the API; port 0 takes a free one")
 	c.Flags().StringArrayVar(&to.listen, "listen", defaultListen, "`MULTIADDR` for other devices, such as /ip4/0.0.0.0/tcp/7668; may be given several times")
 	c.Flags().StringArrayVar(&to.dial, "peer", nil, "`ADDR` of another device: HOST, HOST:PORT or a multiaddr; may be given several times")
+	c.Flags().BoolVar(&discover, "discover", true, "find devices of the camp on the local network, and be found by them; --discover=false leaves only addresses")
 	c.Flags().BoolVar(&verbose, "verbose", false, "log each request, without its contents")
 	return c
 }
@@ -94,7 +96,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.L
 	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
 	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
 	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
-	a.say("To be a device of a camp that there is, stop this with Ctrl-C and type: musafir join CODE --peer ADDR")
+	a.say("To be a device of a camp that there is, stop this with Ctrl-C and type: musafir join CODE")
 	return openDevice(dir, to, log)
 }
 

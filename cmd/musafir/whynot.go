@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -19,16 +20,21 @@ const (
 	winNoNetwork   = syscall.Errno(10051)
 )
 
+// isAny tells whether an error is one of those.
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
+}
+
+func isRefused(err error) bool { return isAny(err, syscall.ECONNREFUSED, winRefused) }
+
+func isUnreachable(err error) bool {
+	return isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, winUnreachable, winNoNetwork)
+}
+
+func isTimeout(err error) bool { return isAny(err, context.DeadlineExceeded, os.ErrDeadlineExceeded) }
+
 // whyNot says in words why a device was not reached.
 func whyNot(err error) string {
-	is := func(targets ...error) bool {
-		for _, t := range targets {
-			if errors.Is(err, t) {
-				return true
-			}
-		}
-		return false
-	}
 	var wrong *transport.WrongDeviceError
 	var name *net.DNSError
 	switch {
@@ -36,13 +42,13 @@ func whyNot(err error) string {
 		return "another device answers there, " + string(wrong.Found)
 	case errors.As(err, &name):
 		return "no device of that name is known here; its IP address would do"
-	case is(syscall.ECONNREFUSED, winRefused):
+	case isRefused(err):
 		return "nothing listens there: musafir is not up, or has another port"
-	case is(syscall.EHOSTUNREACH, syscall.ENETUNREACH, winUnreachable, winNoNetwork):
+	case isUnreachable(err):
 		return "there is no way to it: this device is in another network, or in none"
-	case is(context.DeadlineExceeded, os.ErrDeadlineExceeded):
+	case isTimeout(err):
 		return "no answer in time: it is off, in another network, or behind a firewall"
-	case is(node.ErrSelf, transport.ErrSelf):
+	case isAny(err, node.ErrSelf, transport.ErrSelf):
 		return "that is this device itself"
 	}
 	text := err.Error()

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,6 +237,9 @@ func TestMember(t *testing.T) {
 		if len(m.Keys) != 3 || !m.Keys[0].Equal(public(1)) || !m.Keys[1].Equal(public(4)) || !m.Keys[2].Equal(public(5)) {
 			t.Errorf("keys %x", m.Keys)
 		}
+		if want := []access.Renewal{{From: device(1), To: device(4), Time: second.e.Time}, {From: device(4), To: device(5), Time: third.e.Time}}; !slices.Equal(m.Renewals, want) {
+			t.Errorf("renewals %v, want %v", m.Renewals, want)
+		}
 		if n := len(m.Logs); n != 5 || m.Logs[2] != second.log() || m.Logs[3] != control.log() || m.Logs[4] != third.log() {
 			t.Errorf("logs %v", m.Logs)
 		}
@@ -248,6 +252,39 @@ func TestMember(t *testing.T) {
 	}
 	if n := len(c.Members()); n != 5 {
 		t.Errorf("%d members, want 5: each admission is one", n)
+	}
+}
+
+// A device whose data was copied goes on under as many ids as there are copies that
+// noticed, each of which may be copied again.
+func TestCopiedMember(t *testing.T) {
+	s := newStaff(t)
+	one := s.goOn(1, 4, crdt.RecordLog, s.coordinator, s.records)
+	s.goOn(1, 5, crdt.RecordLog, s.coordinator, s.records)
+	s.goOn(1, 5, crdt.ControlLog, s.coordinator, s.control)
+	s.goOn(4, 6, crdt.RecordLog, s.coordinator, one)
+	c := s.holding(s.all...)
+	m, _ := c.Member(device(1))
+	if got, want := m.Current(), []crdt.DeviceID{device(5), device(6)}; !slices.Equal(got, want) {
+		t.Errorf("it goes on as %v, want %v", got, want)
+	}
+	for key, want := range map[int][]crdt.DeviceID{1: nil, 4: {device(1)}, 5: {device(1)}, 6: {device(1), device(4)}, 9: nil} {
+		if got := m.Former(device(key)); !slices.Equal(got, want) {
+			t.Errorf("key %d was %v, want %v", key, got, want)
+		}
+	}
+	for key := 10; key < 30; key++ {
+		s.take(c, s.goOn(1, key, crdt.RecordLog, s.coordinator, s.records))
+	}
+	m, _ = c.Member(device(1))
+	if got := m.Current(); len(got) != 16 || got[0] != device(15) || got[15] != device(6) {
+		t.Errorf("of 22 copies it tells %v", got)
+	}
+	if r, ok := m.Renewal(device(6)); !ok || r.From != device(4) {
+		t.Errorf("key 6 came by %v, %v", r, ok)
+	}
+	if r, ok := m.Renewal(device(1)); ok {
+		t.Errorf("the admitted key came by %v", r)
 	}
 }
 

@@ -84,12 +84,24 @@ func codeDigit(r rune) (byte, bool) {
 // Name is the part of the code that names the invitation.
 func (c Code) Name() string { return string(c[:min(codeGroup, len(c))]) }
 
-const joinInfo = "musafir join 1"
+// What a code is for, and the version of how keys are derived from it.
+const (
+	joinInfo = "musafir join 1"
+	findInfo = "musafir find 1"
+)
+
+// FindKey seals what a device with an open invitation tells whoever has its code:
+// where it is.
+func (c Code) FindKey() []byte { return c.key(findInfo) }
+
+func (c Code) key(info string) []byte {
+	return derive([]byte(strings.ReplaceAll(string(c), "-", "")), info)
+}
 
 // MAC shows that its maker knows the code: it is bound to what it is for, to the
 // keys of the connection, and to more.
 func (c Code) MAC(what string, joiner, coordinator crdt.DeviceID, more ...[]byte) [sha256.Size]byte {
-	h := hmac.New(sha256.New, derive([]byte(strings.ReplaceAll(string(c), "-", "")), joinInfo))
+	h := hmac.New(sha256.New, c.key(joinInfo))
 	parts := [][]byte{[]byte(joinInfo + " " + what), []byte(joiner), []byte(coordinator)}
 	for _, p := range append(parts, more...) {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))

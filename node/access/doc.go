@@ -17,6 +17,10 @@
 // What a newer program says here is let through and counts for nothing, with all
 // that rests on it: it says who may do what only after an upgrade.
 //
+// A device whose data was copied, or came back from an old copy, goes on with logs of
+// a new key that continue those of the old one: a [Renewal]. [Member.Current] are the
+// ids that nobody went on from, several where several copies did.
+//
 // [Camp.Proof] gathers the few entries that show to somebody who holds only the
 // camp's first entry that a key is admitted, and [Camp.Verify] checks them, seals
 // and all.

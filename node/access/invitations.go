@@ -24,6 +24,11 @@ var (
 	ErrExpired      = errors.New("the invitation has expired: ask for a new one")
 	ErrWrongCode    = errors.New("the code is wrong")
 	ErrNameTaken    = errors.New("an open invitation has the same name: draw another code")
+
+	// Of making one.
+	ErrNotCoordinator     = errors.New("this device is no coordinator, and only a coordinator can invite devices: ask for a code on a coordinator's device")
+	ErrTooManyInvitations = fmt.Errorf("%d invitations are open, which is the most there may be: wait until one was used or has expired", MaxInvitations)
+	ErrUnreachable        = errors.New("an invitation is open only while musafir runs here and other devices can reach it: musafir up")
 )
 
 // An Invitation lets whoever knows its code join in a role.
@@ -57,7 +62,7 @@ func (v *Invitations) Open(code Code, role crdt.Role, now, expires int64) error 
 	case v.open[code.Name()] != nil:
 		return ErrNameTaken
 	case len(v.open) >= MaxInvitations:
-		return fmt.Errorf("open an invitation: %d are open, which is the most there may be", MaxInvitations)
+		return ErrTooManyInvitations
 	}
 	if v.open == nil {
 		v.open = map[string]*invitation{}

@@ -225,6 +225,7 @@ func oracleMembers(acts []*act) []access.Member {
 			m.Logs = append(m.Logs, crdt.LogID(l.id))
 			if l.kind != 7 && !hasKey(m, l.key) {
 				m.Keys = append(m.Keys, public(l.key))
+				m.Renewals = append(m.Renewals, oracleRenewal(l))
 			}
 		}
 		members = append(members, m)
@@ -233,6 +234,15 @@ func oracleMembers(acts []*act) []access.Member {
 		return cmp.Or(cmp.Compare(x.Time, y.Time), slices.Compare(x.Admission[:], y.Admission[:]))
 	})
 	return members
+}
+
+// oracleRenewal says from which key a log's went on.
+func oracleRenewal(l *act) access.Renewal {
+	from := l.continues
+	for from.continues != nil && (from.key == l.key || from.kind == 7) {
+		from = from.continues
+	}
+	return access.Renewal{From: device(from.key), To: device(l.key), Time: l.e.Time}
 }
 
 func hasKey(m access.Member, key int) bool {
@@ -322,6 +332,9 @@ func sameMembers(t *rapid.T, c *access.Camp, want []access.Member) {
 	if got := c.Members(); len(got) != len(want) || len(got) > 0 && !reflect.DeepEqual(got, want) {
 		t.Fatalf("members\n%+v, want\n%+v", got, want)
 	}
+	for _, m := range want {
+		sameDescent(t, &m)
+	}
 	for key := range 10 {
 		var latest access.Member
 		for _, m := range want {
@@ -331,6 +344,30 @@ func sameMembers(t *rapid.T, c *access.Camp, want []access.Member) {
 		}
 		if got, ok := c.Member(device(key)); ok != (latest.Key != nil) || !reflect.DeepEqual(got, latest) {
 			t.Fatalf("key %d is\n%+v, want\n%+v", key, got, latest)
+		}
+	}
+}
+
+// sameDescent looks at a member's ids in two ways.
+func sameDescent(t *rapid.T, m *access.Member) {
+	t.Helper()
+	for _, key := range m.Keys {
+		id := crdt.DeviceIDOf(key)
+		wentOn := slices.ContainsFunc(m.Renewals, func(r access.Renewal) bool { return r.From == id })
+		if slices.Contains(m.Current(), id) == wentOn {
+			t.Fatalf("%s is among the current %v of %+v", id, m.Current(), m)
+		}
+		var former []crdt.DeviceID
+		for at := id; ; {
+			r, ok := m.Renewal(at)
+			if !ok {
+				break
+			}
+			at = r.From
+			former = append([]crdt.DeviceID{at}, former...)
+		}
+		if !slices.Equal(m.Former(id), former) {
+			t.Fatalf("%s was %v, not %v", id, former, m.Former(id))
 		}
 	}
 }

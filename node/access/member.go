@@ -16,6 +16,7 @@ type Member struct {
 	Role      crdt.Role
 	Key       ed25519.PublicKey   // that was admitted
 	Keys      []ed25519.PublicKey // Key, then those that continue it, oldest first
+	Renewals  []Renewal           // of each of Keys but the first
 	By        crdt.DeviceID       // who admitted it; empty for the camp's first device
 	Time      crdt.Time           // of the admission
 	Logs      []crdt.LogID        // oldest first
@@ -94,12 +95,14 @@ func (a *admission) member(logs []*log) Member {
 		m.By = a.by.device
 	}
 	slices.SortFunc(logs, (*log).compare)
+	known := map[crdt.DeviceID]bool{a.device: true}
 	for _, l := range logs {
 		m.Logs = append(m.Logs, l.id)
-		known := func(key ed25519.PublicKey) bool { return bytes.Equal(key, l.Device) }
-		if !l.Newer && !slices.ContainsFunc(m.Keys, known) {
-			m.Keys = append(m.Keys, l.Device)
+		if l.Newer || known[l.device] {
+			continue
 		}
+		known[l.device] = true
+		m.Keys, m.Renewals = append(m.Keys, l.Device), append(m.Renewals, l.renewal())
 	}
 	return m
 }

@@ -34,9 +34,10 @@ type Backend interface {
 
 	Peers(ctx context.Context) ([]Peer, error)
 	Devices() []Device
-	Invite(ctx context.Context, role crdt.Role, valid time.Duration) (Invite, error) // only asked of a coordinator
+	Doctor(ctx context.Context, clocks []Advice) (Diagnosis, error)                  // clocks are those known to be wrong
+	Invite(ctx context.Context, role crdt.Role, valid time.Duration) (Invite, error) // or one of the errors of package access
 	Copies(at []crdt.Ref) int                                                        // other devices that are known to hold all of these entries
-	Notices() []string                                                               // what else this device has to tell people, such as that it was cloned
+	Notices() []Notice                                                               // newest first, at most NoticesMax
 
 	Camp() (id crdt.CampID, name string)
 	Self() (id crdt.DeviceID, name, role string)

@@ -2,6 +2,14 @@ package api
 
 import "net/http"
 
+// A Lineage is what a device was before, if its data was copied or came back from an
+// old copy. Otherwise it is empty.
+type Lineage struct {
+	Former  []string `json:"former,omitempty"`  // ids that it had, oldest first
+	Renewed string   `json:"renewed,omitempty"` // when it got the id that it has
+	Twins   []string `json:"twins,omitempty"`   // ids under which other copies of its data go on
+}
+
 // A Peer is another device as this one knows it.
 type Peer struct {
 	ID        string `json:"id"`   // "": nobody answered yet at the address
@@ -19,17 +27,18 @@ type Peer struct {
 	Version   string `json:"version"`           // of its program
 	LastHeard string `json:"last_heard"`        // "": never
 	Problem   string `json:"problem,omitempty"` // why there is no session, or why the last one ended
+	Lineage
 }
 
 // A Device takes part in the camp.
 type Device struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"`
-	Role     string   `json:"role"`
-	Self     bool     `json:"self,omitempty"`
-	Admitted string   `json:"admitted"`
-	By       string   `json:"by,omitempty"`     // who admitted it
-	Former   []string `json:"former,omitempty"` // ids that it had before
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Role     string `json:"role"`
+	Self     bool   `json:"self,omitempty"`
+	Admitted string `json:"admitted"`
+	By       string `json:"by,omitempty"` // who admitted it
+	Lineage
 }
 
 // peers are the devices that this one knows.

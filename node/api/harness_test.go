@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -43,8 +42,8 @@ type device struct {
 	held    []api.Held
 	peers   []api.Peer
 	devices []api.Device
-	notices []string
-	role    string // "": coordinator
+	notices []api.Notice
+	refusal error // of an invitation
 }
 
 // Note is what an earlier request with that key left.
@@ -68,7 +67,7 @@ func newDevice(t testing.TB) *device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch.SetIdentity(store.Identity{Camp: founded.Camp, Control: founded.Control, Log: founded.Log})
+	batch.SetIdentity(store.Identity{Camp: founded.Camp})
 	if err := batch.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +97,7 @@ func (d *device) run(t testing.TB) {
 func (d *device) Camp() (crdt.CampID, string) { return d.founded.Camp, "Kutupalong" }
 
 func (d *device) Self() (id crdt.DeviceID, name, role string) {
-	return crdt.DeviceIDOf(d.key.Public().(ed25519.PublicKey)), "registration", cmp.Or(d.role, "coordinator")
+	return crdt.DeviceIDOf(d.key.Public().(ed25519.PublicKey)), "registration", "coordinator"
 }
 
 func (d *device) Device(log crdt.LogID) crdt.DeviceID {
@@ -150,8 +149,11 @@ func (b *syncBuffer) String() string {
 var errDiskFull = errors.New("the disk is nearly full: free some space")
 
 func storeStatus(err error) (int, string) {
-	if errors.Is(err, errDiskFull) {
+	switch {
+	case errors.Is(err, errDiskFull):
 		return http.StatusInsufficientStorage, "The disk is nearly full"
+	case errors.Is(err, node.ErrStopped):
+		return http.StatusServiceUnavailable, "Musafir is stopping"
 	}
 	return 0, ""
 }
@@ -423,8 +425,11 @@ func (d *device) Devices() []api.Device {
 }
 
 func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (api.Invite, error) {
+	if d.refusal != nil {
+		return api.Invite{}, d.refusal
+	}
 	code, err := d.Node.Invite(ctx, role, valid)
 	return api.Invite{Code: string(code), Expires: time.Now().Add(valid).UTC().Format("2006-01-02T15:04:05.000Z07:00"), QR: "musafir:" + string(code) + "?peer=a&peer=b"}, err
 }
 
-func (d *device) Notices() []string { return d.notices }
+func (d *device) Notices() []api.Notice { return d.notices }

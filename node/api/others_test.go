@@ -1,13 +1,17 @@
 package api_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"musafir/crdt"
+	"musafir/node"
+	"musafir/node/access"
 	"musafir/node/api"
 )
 
@@ -21,7 +25,7 @@ func TestPeersAndDevices(t *testing.T) {
 		{Address: "10.0.0.9", Problem: "connection refused"},
 	}
 	s.device.devices = []api.Device{
-		{ID: "12D3A", Name: "pharmacy", Role: "member", Admitted: "2026-11-20T10:00:00.000Z", By: "12D3S", Former: []string{"12D3O"}},
+		{ID: "12D3A", Name: "pharmacy", Role: "member", Admitted: "2026-11-20T10:00:00.000Z", By: "12D3S", Lineage: api.Lineage{Former: []string{"12D3O"}, Renewed: "2026-11-21T10:00:00.000Z", Twins: []string{"12D3T"}}},
 		{ID: "12D3S", Name: "registration", Role: "coordinator", Self: true, Admitted: "2026-11-20T09:00:00.000Z"},
 	}
 	peers := into[struct{ Peers []api.Peer }](s.do("GET", "/v1/peers", "")).Peers
@@ -55,8 +59,27 @@ func TestInvite(t *testing.T) {
 	} {
 		s.do("POST", "/v1/invites", body).problem(400, want)
 	}
-	s.device.role = "member"
-	s.do("POST", "/v1/invites", "").problem(409, "only a coordinator")
+}
+
+func TestInviteRefused(t *testing.T) {
+	s := newSite(t)
+	for refusal, want := range map[error]struct {
+		status int
+		detail string
+	}{
+		access.ErrNotCoordinator: {409, "only a coordinator can invite devices"},
+		access.ErrUnreachable:    {503, "other devices can reach it"},
+		node.ErrStopped:          {503, "stopping"},
+		errors.New("odd"):        {500, "inside musafir"},
+	} {
+		s.device.refusal = fmt.Errorf("invite: %w", refusal)
+		s.do("POST", "/v1/invites", "").problem(want.status, want.detail)
+	}
+	s.device.refusal = nil
+	for range access.MaxInvitations {
+		s.do("POST", "/v1/invites", "").want(201)
+	}
+	s.do("POST", "/v1/invites", "").problem(429, "64 invitations are open")
 }
 
 func TestClockWarnings(t *testing.T) {
@@ -113,20 +136,42 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("warnings %q", got)
 	}
 	d.peers = []api.Peer{{ID: "x", Name: "pharmacy", Connected: true, Version: "9.1"}}
-	d.notices = []string{"This device was cloned."}
 	counted, d.held = 2, []api.Held{
 		{Entry: crdt.EntryID{1}, Reason: "written by a newer version of musafir"}, {Entry: crdt.EntryID{2}, Reason: "written by a newer version of musafir"},
 	}
 	got := strings.Join(warnings(), "\n")
 	want := `Musafir 9.1 runs on the device "pharmacy", and test on this one. They work together; install the newer version on both.
-2 entries are held back and not shown: written by a newer version of musafir.
-This device was cloned.`
+2 entries are held back and not shown: written by a newer version of musafir.`
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	counted, d.held, d.peers, d.notices = 0, nil, nil, nil
+	counted, d.held, d.peers = 0, nil, nil
 	if got := warnings(); len(got) != 0 {
 		t.Errorf("warnings %q", got)
+	}
+}
+
+func TestNotices(t *testing.T) {
+	s := newSite(t)
+	notices := func() []api.Notice {
+		return into[struct{ Notices []api.Notice }](s.do("GET", "/v1/status", "")).Notices
+	}
+	if got := notices(); got == nil || len(got) > 0 {
+		t.Errorf("without any there is %v, want an empty list", got)
+	}
+	s.device.notices = []api.Notice{
+		{Time: "2026-11-21T10:00:00.000Z", Kind: api.NoticeRenewed, Device: "desk", ID: "12D3A", Former: "12D3O", Self: true, Text: "Renewed."},
+		{Time: "2026-11-20T10:00:00.000Z", Kind: api.NoticeCopied, Device: "tent", ID: "12D3B", Former: "12D3P", Text: "Copied."},
+	}
+	if got := notices(); !slices.Equal(got, s.device.notices) {
+		t.Errorf("notices %+v", got)
+	}
+	doc, err := openAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := doc.Components.Schemas["Status"].Value.Properties["notices"].Value.MaxItems; most == nil || *most != api.NoticesMax {
+		t.Errorf("openapi.json says at most %v notices", most)
 	}
 }
 

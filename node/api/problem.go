@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"musafir/crdt"
+	"musafir/node/access"
 	"musafir/node/exchange"
 )
 
@@ -66,6 +67,12 @@ func (s *Server) problemOf(err error) *problem {
 		return &problem{Status: http.StatusRequestTimeout, Detail: fmt.Sprintf("Nothing of the request came for %s.", readTimeout)}
 	case errors.Is(err, crdt.ErrNoRecord), errors.Is(err, crdt.ErrConflict):
 		status = http.StatusNotFound
+	case errors.Is(err, access.ErrNotCoordinator):
+		status = http.StatusConflict
+	case errors.Is(err, access.ErrTooManyInvitations):
+		status = http.StatusTooManyRequests
+	case errors.Is(err, access.ErrUnreachable):
+		status = http.StatusServiceUnavailable
 	case errors.As(err, &limit):
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, &edit):

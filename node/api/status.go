@@ -60,6 +60,7 @@ type status struct {
 	Disk      disk   `json:"disk"`
 
 	Warnings []string `json:"warnings"` // in words, the clock's among them
+	Notices  []Notice `json:"notices"`
 }
 
 func (s *Server) status(c *call) error {
@@ -67,7 +68,7 @@ func (s *Server) status(c *call) error {
 	doc := status{
 		Device: s.self(), Version: s.cfg.Version,
 		Digest: hex.EncodeToString(digest[:]), StateRoot: hex.EncodeToString(root[:]),
-		Disk: disk{State: "ok"},
+		Disk: disk{State: "ok"}, Notices: append([]Notice{}, s.backend.Notices()...),
 	}
 	var err error
 	if doc.Peers, err = s.inTouch(c); err != nil {
@@ -93,7 +94,12 @@ func (s *Server) inTouch(c *call) ([]Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]Peer{}, slices.DeleteFunc(peers, func(p Peer) bool { return !p.Connected })...), nil
+	return append([]Peer{}, connected(peers)...), nil
+}
+
+// connected are those of the peers that have a session.
+func connected(peers []Peer) []Peer {
+	return slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return !p.Connected })
 }
 
 func (s *Server) self() named {

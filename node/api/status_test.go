@@ -57,7 +57,7 @@ func TestWhatOneDeviceKnowsOfOthers(t *testing.T) {
 	if a := s.do("GET", "/v1/devices", "").want(200); !strings.Contains(string(a.body), `"id":"`+string(id)+`"`) {
 		t.Errorf("devices %s", a.body)
 	}
-	s.device.held = []api.Held{{Log: s.device.founded.Log, Seq: 7, Entry: crdt.EntryID{1}, Reason: "its author was removed"}}
+	s.device.held = []api.Held{{Log: crdt.LogID(s.device.founded.Camp), Seq: 7, Entry: crdt.EntryID{1}, Reason: "its author was removed"}}
 	if a := s.do("GET", "/v1/quarantine", "").want(200); !strings.Contains(string(a.body), "its author was removed") {
 		t.Errorf("quarantine %s", a.body)
 	}

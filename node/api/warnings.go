@@ -13,14 +13,22 @@ const clockTolerance = 2 * time.Minute
 
 // warnings are what people should know, in words; the clock's stand with it, too.
 func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) {
-	c, all := clockOf(inTouch)
+	c, clocks := clockOf(inTouch)
+	all := []string{}
+	for _, a := range clocks {
+		all = append(all, a.String())
+	}
 	heldBack, err := s.heldWarnings(held)
-	more := slices.Concat(s.versionWarnings(inTouch), heldBack, s.backend.Notices())
-	return c, append(append([]string{}, all...), more...), err
+	return c, append(all, slices.Concat(s.versionWarnings(inTouch), heldBack)...), err
 }
 
+// Advice is what is the case, and what to do about it: a sentence each.
+type Advice struct{ Text, Todo string }
+
+func (a Advice) String() string { return a.Text + " " + a.Todo }
+
 // clockOf compares this device's clock with those of the devices in touch.
-func clockOf(inTouch []Peer) (clock, []string) {
+func clockOf(inTouch []Peer) (clock, []Advice) {
 	c := clock{Now: nowText()}
 	others := make([]int64, len(inTouch))
 	for i, p := range inTouch {
@@ -29,25 +37,25 @@ func clockOf(inTouch []Peer) (clock, []string) {
 	c.AheadMs = -median(others)
 	warnings := clockWarnings(inTouch, c.AheadMs)
 	if len(warnings) > 0 {
-		c.Warning = warnings[0]
+		c.Warning = warnings[0].String()
 	}
 	return c, warnings
 }
 
 // clockWarnings tell which clocks are wrong, by the median of the others'. Of two
 // nobody can tell which of them it is.
-func clockWarnings(inTouch []Peer, ahead int64) (warnings []string) {
-	const todo = "until then times shown are wrong, no record is lost."
+func clockWarnings(inTouch []Peer, ahead int64) (warnings []Advice) {
+	const until = "until then times shown are wrong, no record is lost."
 	if len(inTouch) == 1 && far(ahead) {
-		return []string{fmt.Sprintf("This device's clock is %s that of %s. Set the one that is wrong; %s", apart(ahead), inTouch[0].called(), todo)}
+		return []Advice{{fmt.Sprintf("This device's clock is %s that of %s.", apart(ahead), inTouch[0].called()), "Set the one that is wrong; " + until}}
 	}
 	if far(ahead) {
-		warnings = append(warnings, fmt.Sprintf("This device's clock is %s the other devices'. Set it; %s", apart(ahead), todo))
+		warnings = append(warnings, Advice{fmt.Sprintf("This device's clock is %s the other devices'.", apart(ahead)), "Set it; " + until})
 	}
 	for i := range inTouch {
 		p := &inTouch[i]
 		if off := p.ClockMs + ahead; far(off) {
-			warnings = append(warnings, fmt.Sprintf("The clock of %s is %s the other devices'. Set it; %s", p.called(), apart(off), todo))
+			warnings = append(warnings, Advice{fmt.Sprintf("The clock of %s is %s the other devices'.", p.called(), apart(off)), "Set it; " + until})
 		}
 	}
 	return warnings

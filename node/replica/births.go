@@ -17,7 +17,7 @@ func (g *Group) Admit(a crdt.Admission, incarnation [16]byte, nowMs int64) (crdt
 	}
 	self, ok := g.next.Members.Member(g.next.ID())
 	if !ok || self.Role != crdt.RoleCoordinator {
-		return crdt.EntryID{}, &crdt.EditError{Err: errors.New("only a coordinator admits devices")}
+		return crdt.EntryID{}, &crdt.EditError{Err: access.ErrNotCoordinator}
 	}
 	if g.next.Control.Log == (crdt.LogID{}) {
 		if err := g.beginControl(self, incarnation, nowMs); err != nil {

@@ -10,7 +10,7 @@ import (
 type Event struct {
 	Now  int64
 	Wall int64
-	What any // Opened, Framed, Underway, Arrival, BadInput, Streamed, Closed, Committed or Tick
+	What any // Opened, Framed, Underway, Arrival, BadInput, Streamed, Closed, Twin, Committed or Tick
 }
 
 // Session numbers a stream to another device; no two streams of a process share
@@ -63,6 +63,9 @@ type Closed struct {
 	Session Session
 	Err     error // nil if it ended as it should
 }
+
+// Twin: another process, elsewhere, has proven that it has this device's key.
+type Twin struct{}
 
 // Committed: something was written durably, or a batch was refused.
 type Committed struct {

@@ -24,7 +24,7 @@ type Batch interface {
 
 // Errors of what cannot be written here.
 var (
-	ErrReader = errors.New("this device may only read: a coordinator can give it the role of a member")
+	ErrReader = errors.New("this device may only read: to write here, join the camp anew, with a member's invitation and an empty data directory")
 	ErrGap    = errors.New("an entry on which these build is not held")
 )
 

@@ -231,10 +231,13 @@ func (r *Replica) dialledByLesser(s *session) bool {
 	return (r.self < s.peer) != s.inbound
 }
 
+// EndedIt begins what PeerStatus.Refused says where the other device ended the session.
+const EndedIt = "it ended the session: "
+
 func (r *Replica) bye(s *session, f *wire.Bye) {
 	if f.Code == wire.ByeRule || f.Code == wire.ByeVersion || f.Code == wire.ByeStranger {
 		p := r.peer(s.peer)
-		p.refused, p.changed = "it ended the session: "+f.Text, true
+		p.refused, p.changed = EndedIt+f.Text, true
 	}
 	r.do(End{Session: s.id, Bye: wire.Bye{Code: wire.ByeDone}})
 	r.forget(s)

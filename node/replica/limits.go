@@ -17,6 +17,8 @@ const (
 	shareAfterMs = 1_000 // without a change before it is noted what both hold
 	parkMs       = 400   // that a batch waits for what it builds on
 
+	stillUsedMs = 120_000 // after a device got a new key, until whoever has the old one counts as another
+
 	pushMaxBytes = 128 << 10 // sent unasked
 	parkMaxBytes = 1 << 20   // of a session's batches that wait for what they build on
 	windowBytes  = 1 << 20   // of credit to the source

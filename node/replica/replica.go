@@ -82,6 +82,8 @@ func (r *Replica) step(what any) error {
 		return r.committed(e)
 	case Tick:
 		r.tick()
+	case Twin:
+		r.twin()
 	case Framed:
 		return r.heard(e.Session, func(s *session) error { return r.frame(s, e.Frame) })
 	case Underway:

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"musafir/crdt"
+	"musafir/node/access"
 )
 
 // A PeerStatus says how this device stands with another one.
@@ -24,12 +25,14 @@ type PeerStatus struct {
 }
 
 // Status lists the other devices of the camp, by id, and whoever else has a
-// session. A device that changed its key stands under the newest one.
+// session. A device that changed its key stands under the newest one; where its data
+// was copied, each copy that has a key of its own stands there.
 func (r *Replica) Status() []PeerStatus {
 	list := map[crdt.DeviceID]PeerStatus{}
 	for _, m := range r.writer.Members.Members() {
-		id := crdt.DeviceIDOf(m.Keys[len(m.Keys)-1])
-		list[id] = r.standing(id, nil)
+		for _, id := range append(m.Current(), r.stillUsed(&m)...) {
+			list[id] = r.standing(id, nil)
+		}
 	}
 	delete(list, r.writer.ID())
 	for _, s := range r.order {
@@ -42,6 +45,25 @@ func (r *Replica) Status() []PeerStatus {
 		sorted = append(sorted, list[id])
 	}
 	return sorted
+}
+
+// stillUsed are the ids of a device that were heard after it went on under another
+// one: a copy of it has them, and had no need to notice.
+func (r *Replica) stillUsed(m *access.Member) (ids []crdt.DeviceID) {
+	left := map[crdt.DeviceID]int64{} // when the last copy went on from it
+	for _, renewal := range m.Renewals {
+		ms := renewal.Time.Ms()
+		if p := r.peers[renewal.To]; p != nil {
+			ms -= p.ahead
+		}
+		left[renewal.From] = max(left[renewal.From], ms)
+	}
+	for id, ms := range left {
+		if p := r.peers[id]; p != nil && p.lastHeard > ms+stillUsedMs {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // standing tells of one device; s is its session, or nil.

@@ -103,3 +103,56 @@ func TestCopiesOfOneDevice(t *testing.T) {
 		t.Errorf("the status is %+v, want one device, by its newest key", st)
 	}
 }
+
+// TestStatusOfCopies: each copy of a device that got a key of its own is told, to the
+// others and to each other.
+func TestStatusOfCopies(t *testing.T) {
+	a, b, twin := twins(t)
+	for key, copied := range map[int]*device{20: b, 21: twin} {
+		copied.commit(func(g *replica.Group) error { return g.Renew(keyOf(key), incarnation(key), copied.now) })
+	}
+	b, twin = load(t, b.store, b.writer.Camp, keyOf(20), a.queue), load(t, twin.store, b.writer.Camp, keyOf(21), a.queue)
+	a.dial(b)
+	a.dial(twin)
+	tick(1_000, a, b, twin)
+	for at, others := range map[*device][]*device{a: {b, twin}, b: {a, twin}, twin: {a, b}} {
+		var got, want []crdt.DeviceID
+		for _, st := range at.Status() {
+			got = append(got, st.ID)
+		}
+		for _, o := range others {
+			want = append(want, o.writer.ID())
+		}
+		if slices.Sort(want); !slices.Equal(got, want) {
+			t.Errorf("%s tells of %v, want %v", at.writer.ID(), got, want)
+		}
+	}
+}
+
+// TestStatusOfCopiedKey: one of two copies keeps the key, since it wrote nothing that
+// the other one did not hold. Whoever hears of it after the other one left the key
+// tells of both, also while it is away.
+func TestStatusOfCopiedKey(t *testing.T) {
+	a, b, twin := twins(t)
+	b.commit(func(g *replica.Group) error { return g.Renew(keyOf(20), incarnation(20), b.now) })
+	b = load(t, b.store, b.writer.Camp, keyOf(20), a.queue)
+	a.dial(b)
+	here, _ := a.dial(twin)
+	tells := func() (ids []crdt.DeviceID) {
+		for _, st := range a.Status() {
+			ids = append(ids, st.ID)
+		}
+		return ids
+	}
+	want := []crdt.DeviceID{b.writer.ID(), twin.writer.ID()}
+	slices.Sort(want)
+	tick(1_000, a, b, twin)
+	if got := tells(); !slices.Equal(got, want) {
+		t.Errorf("while both are there it tells of %v, want %v", got, want)
+	}
+	tick(200_000, a, b, twin)
+	a.step(replica.Closed{Session: here})
+	if got := tells(); !slices.Equal(got, want) {
+		t.Errorf("while one is away it tells of %v, want %v", got, want)
+	}
+}

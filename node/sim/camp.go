@@ -86,12 +86,12 @@ func (w *World) begin(m *Machine, s *store.Store, got []*replica.Received) error
 		g.Discard()
 		return err
 	}
-	if writer, err = g.Commit(); err != nil {
+	if _, err = g.Commit(); err != nil {
 		return err
 	}
 	b := s.Begin()
 	defer b.Discard()
-	b.SetIdentity(store.Identity{Camp: w.camp, Control: writer.Control.Log, Log: writer.Records.Log})
+	b.SetIdentity(store.Identity{Camp: w.camp})
 	return b.Commit()
 }
 

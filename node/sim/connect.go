@@ -67,10 +67,14 @@ func (p *process) linkTo(to *Machine) bool {
 }
 
 // dial opens a stream if the other machine can be reached. A device has no
-// connection with itself.
+// connection with itself: it only learns that a copy of it runs.
 func (w *World) dial(p *process, to *Machine) {
 	q := to.proc
-	if q == nil || to.id() == p.m.id() || w.cut[[2]int{p.m.n, to.n}] || w.cut[[2]int{to.n, p.m.n}] {
+	if q == nil || w.cut[[2]int{p.m.n, to.n}] || w.cut[[2]int{to.n, p.m.n}] {
+		return
+	}
+	if to.id() == p.m.id() {
+		p.post(replica.Twin{})
 		return
 	}
 	w.begun++

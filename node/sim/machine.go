@@ -69,9 +69,6 @@ func (m *Machine) id() crdt.DeviceID {
 // wall is the machine's own time.
 func (m *Machine) wall() int64 { return epochMs + m.w.now/1000 + m.skewMs }
 
-// Running tells whether the program runs.
-func (m *Machine) Running() bool { return m.proc != nil }
-
 // Start starts the program on what is on the disk.
 func (m *Machine) Start() {
 	if m.proc != nil || m.w.err != nil {

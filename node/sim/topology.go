@@ -36,6 +36,9 @@ func (w *World) Arrange(t Topology) {
 	for _, m := range w.Machines {
 		if m.family != m {
 			w.attach(m)
+			if m.n%2 == 0 || w.copied() > 1 {
+				w.Connect(m.family, m) // they hear each other, and cannot speak
+			}
 		}
 	}
 	for _, c := range append([]*conn(nil), w.conns...) {
@@ -43,6 +46,19 @@ func (w *World) Arrange(t Topology) {
 			c.reset("the machines part")
 		}
 	}
+}
+
+// copied counts the machines of which there are copies. A network that takes copies
+// for one device finds out through a third one, but not where two such pairs stand
+// between each other.
+func (w *World) copied() int {
+	families := map[*Machine]bool{}
+	for _, m := range w.Machines {
+		if m.family != m {
+			families[m.family] = true
+		}
+	}
+	return len(families)
 }
 
 // place connects a machine with those before it.

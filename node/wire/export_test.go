@@ -5,10 +5,3 @@ func Payload(f *Batch) []byte { return f.appendPayload(nil, f.appendLogs(nil)) }
 
 // Unzip opens a compressed payload.
 func Unzip(b []byte) ([]byte, error) { return unzip(b) }
-
-// Zip compresses whatever the gain.
-func Zip(payload []byte) []byte {
-	p := takePacker()
-	defer p.putBack()
-	return p.encoder.EncodeAll(payload, nil)
-}

@@ -30,7 +30,7 @@ func NewDevice(t TB, a *Author, s *store.Store) *Device {
 	d := &Device{Author: a, Store: s, held: map[crdt.EntryID]bool{}}
 	d.Take(t, a.Births...)
 	b := s.Begin()
-	b.SetIdentity(store.Identity{Camp: a.Camp, Control: crdt.LogID(a.Camp), Log: a.Log})
+	b.SetIdentity(store.Identity{Camp: a.Camp})
 	if err := b.Commit(); err != nil {
 		t.Fatalf("commit: %v", err)
 	}

@@ -30,14 +30,6 @@ func NewModel() *Model {
 	}
 }
 
-// Clone copies the model.
-func (m *Model) Clone() *Model {
-	return &Model{
-		Items: slices.Clone(m.Items), touches: maps.Clone(m.touches), records: maps.Clone(m.records),
-		prior: maps.Clone(m.prior), next: maps.Clone(m.next), unknown: m.unknown,
-	}
-}
-
 // Add takes items in.
 func (m *Model) Add(items ...Item) {
 	for _, it := range items {
