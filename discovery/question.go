@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/miekg/dns"
@@ -136,5 +137,5 @@ func (q question) socket6() (*net.UDPConn, *net.UDPAddr, error) {
 		conn.Close()
 		return nil, nil, err
 	}
-	return conn, &net.UDPAddr{IP: group6, Port: mdnsPort, Zone: q.link.name}, nil
+	return conn, &net.UDPAddr{IP: group6, Port: mdnsPort, Zone: strconv.Itoa(q.link.index)}, nil
 }

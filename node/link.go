@@ -21,7 +21,9 @@ const (
 	outMax       = 4096             // frames that wait for a peer; a slower one is dropped
 	writeTimeout = 30 * time.Second // for one frame
 	readBuffer   = 64 << 10
-	pendingMax   = 8 << 20 // bytes of entries of one session that wait to be written; more wait in the network
+	endTimeout   = 2 * time.Second // for all goodbyes when the node stops
+	partTimeout  = time.Second     // for the other side to end, too
+	pendingMax   = 8 << 20         // bytes of entries of one session that wait to be written; more wait in the network
 	sessionsMax  = 128
 )
 
@@ -77,6 +79,16 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 // close ends the link at once.
 func (l *link) close() {
 	l.once.Do(func() { l.end(); l.stream.Reset() })
+}
+
+// part ends the link once the other side has read our goodbye, which a reset would
+// overtake, and has ended too.
+func (l *link) part() {
+	if l.stream.CloseWrite() != nil {
+		l.close()
+		return
+	}
+	time.AfterFunc(partTimeout, l.close)
 }
 
 // post gives an event to the loop; false if the node stops.
@@ -187,11 +199,12 @@ func (n *Node) write(l *link) {
 		if err == nil && len(l.out) == 0 {
 			err = w.flush()
 		}
-		if _, end := effect.(replica.End); end || err != nil {
-			if end && err == nil {
-				l.stream.Close()
-			}
+		if err != nil {
 			l.close()
+			return
+		}
+		if _, end := effect.(replica.End); end {
+			l.part()
 			return
 		}
 	}
@@ -242,7 +255,7 @@ func (w *frameWriter) flush() error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	w.stream.SetDeadline(time.Now().Add(writeTimeout))
+	w.stream.SetWriteDeadline(time.Now().Add(writeTimeout)) // a reader may wait longer
 	n, err := w.stream.Write(w.buf)
 	if w.sent != nil {
 		w.sent.Add(uint64(n))
@@ -340,11 +353,15 @@ func (n *Node) queueTo(id replica.Session, effect any) {
 
 // endSessions says goodbye to all.
 func (n *Node) endSessions() {
-	for id, l := range n.links {
+	for id := range n.links {
 		n.queueTo(id, replica.End{Session: id, Bye: wire.Bye{Code: wire.ByeStopping, Text: "the device stops"}})
+	}
+	late, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	for _, l := range n.links {
 		select {
 		case <-l.ended:
-		case <-time.After(time.Second):
+		case <-late.Done():
 			l.close()
 		}
 	}

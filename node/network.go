@@ -38,6 +38,8 @@ type Stream interface {
 	io.ReadWriteCloser
 	Reset() error
 	SetDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	CloseWrite() error // what was written arrives still, and then an EOF
 	Peer() crdt.DeviceID
 	Remote() string
 	Inbound() bool

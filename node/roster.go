@@ -13,6 +13,7 @@ import (
 const (
 	dialsMax       = 4  // at a time
 	sessionsWanted = 6  // with fewer every device known is dialled
+	sessionsMany   = 8  // with more those that have nothing to do end, one by one
 	sessionsFull   = 12 // with so many one is ended for another
 
 	pauseFirst    = 500 * time.Millisecond // after a failure, doubled
@@ -23,7 +24,9 @@ const (
 	yieldPause    = 500 * time.Millisecond // for the other one to dial first
 
 	sessionCount = 10 * time.Second // a session that lasted this long was a success
-	differsOften = 2                // sightings in a row before a device that holds something else is dialled beyond what is wanted
+	differsFor   = 12 * time.Second // before a device that holds something else, at each sighting, is dialled beyond what is wanted
+	trimEvery    = 10 * time.Second
+	trimAfter    = 30 * time.Second // of a session that is more than is wanted
 	heardFor     = 2 * time.Minute  // a device that was not heard for longer may be gone
 	rotateEvery  = 5 * time.Minute
 	missingFor   = time.Hour // a device that was lost is looked for eagerly for so long
@@ -48,8 +51,8 @@ type acquaintance struct {
 	remembered string // where it was last
 	heard      []string
 	heardAt    time.Time
-	heardOn    string // the interface
-	differs    int    // sightings in a row in which it held something else
+	heardOn    string    // the interface
+	differs    time.Time // since when it holds something else, at each sighting; zero: it does not
 	lostAt     time.Time
 
 	lot   uint64 // drawn, so that not all devices prefer the same ones
@@ -72,6 +75,12 @@ func (a *acquaintance) addrs() []string {
 	return append(slices.Clone(a.heard), a.remembered)
 }
 
+// apart tells whether it goes on holding something else. What is just under way
+// reaches it through others.
+func (a *acquaintance) apart(now time.Time) bool {
+	return !a.differs.IsZero() && a.heardAt.Sub(a.differs) >= differsFor && now.Sub(a.heardAt) < heardFor
+}
+
 // pauseLongest is how long to wait between two attempts at most.
 func (a *acquaintance) pauseLongest() time.Duration {
 	switch {
@@ -88,6 +97,7 @@ func (a *acquaintance) pauseLongest() time.Duration {
 type roster struct {
 	list    []*acquaintance
 	rotated time.Time
+	trimmed time.Time
 }
 
 // A standing is what sessions there are.
@@ -160,8 +170,10 @@ func (r *roster) sighted(s Sighting, self crdt.DeviceID, own [8]byte, now time.T
 	a := r.person(s.Device)
 	news := !slices.Equal(a.heard, s.Addrs) || now.Sub(a.heardAt) > heardFor
 	a.heard, a.heardAt, a.heardOn = slices.Clone(s.Addrs), now, s.On
-	if a.differs++; s.Digest == own {
-		a.differs = 0
+	if s.Digest == own {
+		a.differs = time.Time{}
+	} else if a.differs.IsZero() {
+		a.differs = now
 	}
 	switch {
 	case news:
@@ -187,16 +199,19 @@ func (r *roster) moved(now time.Time) {
 // names count as being dialled until ended.
 func (r *roster) plan(st standing, now time.Time) (dial []*acquaintance, end []crdt.DeviceID) {
 	r.rotate(st, now)
+	if id, ok := r.trim(st, now); ok {
+		end = append(end, id)
+	}
 	busy := r.busy(st)
 	out := len(busy) - len(st.sessions)
-	for _, a := range r.order() {
+	for _, a := range r.order(now) {
 		if out >= dialsMax {
 			break
 		}
 		if a.out || now.Before(a.next) || a.id == st.self || busy[a.id] || a.id != "" && st.barred(a.id) {
 			continue
 		}
-		if !r.wants(a, len(busy)) {
+		if !r.wants(a, len(busy), now) {
 			continue
 		}
 		if len(busy) >= sessionsFull && a.typed == "" {
@@ -231,13 +246,13 @@ func (r *roster) busy(st standing) map[crdt.DeviceID]bool {
 }
 
 // wants tells whether somebody is to be dialled while so many sessions are there.
-func (r *roster) wants(a *acquaintance, sessions int) bool {
+func (r *roster) wants(a *acquaintance, sessions int, now time.Time) bool {
 	switch {
 	case a.typed == "" && len(a.heard) == 0 && a.remembered == "":
 		return false
 	case a.guess:
 		return sessions == 0
-	case a.typed != "", a.due, a.differs >= differsOften:
+	case a.typed != "", a.due, a.apart(now):
 		return true
 	}
 	return sessions < sessionsWanted
@@ -245,12 +260,12 @@ func (r *roster) wants(a *acquaintance, sessions int) bool {
 
 // order is who comes first: what somebody typed, then whoever holds something else,
 // then whoever was not tried for the longest time.
-func (r *roster) order() []*acquaintance {
+func (r *roster) order(now time.Time) []*acquaintance {
 	rank := func(a *acquaintance) int {
 		switch {
 		case a.typed != "" && !a.guess:
 			return 0
-		case a.differs >= differsOften || a.due:
+		case a.apart(now) || a.due:
 			return 1
 		case a.guess:
 			return 3
@@ -278,6 +293,20 @@ func (r *roster) oldest(st standing, not []crdt.DeviceID) (id crdt.DeviceID, ok 
 	return id, ok
 }
 
+// trim names a session that is more than is wanted, now and then: in a large camp
+// each takes its share of everybody's battery.
+func (r *roster) trim(st standing, now time.Time) (crdt.DeviceID, bool) {
+	if len(st.sessions) <= sessionsMany || now.Sub(r.trimmed) < trimEvery {
+		return "", false
+	}
+	id, ok := r.oldest(st, nil)
+	if !ok || now.Sub(st.sessions[id].began) < trimAfter {
+		return "", false
+	}
+	r.trimmed = now
+	return id, true
+}
+
 func (r *roster) isTyped(id crdt.DeviceID) bool {
 	return slices.ContainsFunc(r.list, func(a *acquaintance) bool { return a.id == id && a.typed != "" && !a.guess })
 }
@@ -293,8 +322,8 @@ func (r *roster) rotate(st standing, now time.Time) {
 		return
 	}
 	busy := r.busy(st)
-	for _, a := range r.order() {
-		same := len(a.heard) > 0 && a.differs == 0 && now.Sub(a.heardAt) < heardFor
+	for _, a := range r.order(now) {
+		same := len(a.heard) > 0 && a.differs.IsZero() && now.Sub(a.heardAt) < heardFor
 		if a.typed == "" && !busy[a.id] && !same && now.Sub(a.last) > rotateEvery {
 			a.due = true
 			return

@@ -85,8 +85,8 @@ func TestLesserIDDialsFirst(t *testing.T) {
 	}
 }
 
-// Beyond the sessions that are wanted only a device is dialled that holds something
-// else, twice in a row.
+// Beyond the sessions that are wanted only a device is dialled that goes on holding
+// something else.
 func TestEnoughSessions(t *testing.T) {
 	var r roster
 	r.rotated = start
@@ -95,12 +95,14 @@ func TestEnoughSessions(t *testing.T) {
 	if dial, _ := r.plan(st, start); len(dial) != 0 {
 		t.Fatalf("%v are dialled", idsOf(dial))
 	}
-	r.hear(start.Add(time.Second), 1, 20)
-	if dial, _ := r.plan(st, start.Add(time.Second)); len(dial) != 0 {
-		t.Errorf("%v are dialled at the first difference", idsOf(dial))
+	for _, second := range []time.Duration{1, 5, 10} {
+		r.hear(start.Add(second*time.Second), byte(second), 20)
+		if dial, _ := r.plan(st, start.Add(second*time.Second)); len(dial) != 0 {
+			t.Errorf("%v are dialled at the first difference", idsOf(dial))
+		}
 	}
-	r.hear(start.Add(2*time.Second), 2, 20)
-	if dial, end := r.plan(st, start.Add(4*time.Second)); !slices.Equal(idsOf(dial), []crdt.DeviceID{deviceNo(20)}) || len(end) != 0 {
+	r.hear(start.Add(14*time.Second), 2, 20)
+	if dial, end := r.plan(st, start.Add(16*time.Second)); !slices.Equal(idsOf(dial), []crdt.DeviceID{deviceNo(20)}) || len(end) != 0 {
 		t.Errorf("%v are dialled, and %v ended", idsOf(dial), end)
 	}
 }
@@ -120,10 +122,32 @@ func TestFull(t *testing.T) {
 	theirs.ours = false
 	st.sessions[deviceNo(3)] = theirs
 	r.hear(start, 1, 20, 21)
-	r.hear(start.Add(time.Second), 1, 20, 21)
-	dial, end := r.plan(st, start.Add(4*time.Second))
+	r.hear(start.Add(differsFor), 1, 20, 21)
+	r.trimmed = start.Add(differsFor)
+	dial, end := r.plan(st, start.Add(differsFor+sightingPause))
 	if len(dial) != 2 || !slices.Equal(end, []crdt.DeviceID{deviceNo(4), deviceNo(5)}) {
 		t.Errorf("%v are dialled, and %v ended", idsOf(dial), end)
+	}
+}
+
+// What is more than wanted ends after a while, one session after the other.
+func TestTrim(t *testing.T) {
+	var r roster
+	now := start.Add(2 * trimAfter)
+	st := with(upTo(sessionsMany + 2)...)
+	for want := range 2 {
+		_, end := r.plan(st, now)
+		if !slices.Equal(end, []crdt.DeviceID{deviceNo(want + 1)}) {
+			t.Errorf("%v end", end)
+		}
+		if _, more := r.plan(st, now); len(more) != 0 {
+			t.Errorf("%v end at the same time", more)
+		}
+		delete(st.sessions, deviceNo(want+1))
+		now = now.Add(trimEvery)
+	}
+	if _, end := r.plan(st, now); len(end) != 0 {
+		t.Errorf("%v end although they are wanted", end)
 	}
 }
 
@@ -266,7 +290,7 @@ func (w *town) groups() []int {
 }
 
 func (w *town) meet(t *testing.T) {
-	for second := range 120 {
+	for second := range 300 {
 		if second%5 == 0 {
 			w.listen()
 		}
@@ -276,7 +300,7 @@ func (w *town) meet(t *testing.T) {
 		w.now = w.now.Add(time.Second)
 	}
 	for i, g := range w.groups() {
-		if st := w.standing(i); g != 0 || len(st.sessions) > 3*sessionsFull {
+		if st := w.standing(i); g != 0 || len(st.sessions) > 2*sessionsFull {
 			t.Errorf("device %d is in group %d, with %d sessions", i, g, len(st.sessions))
 		}
 	}

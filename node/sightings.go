@@ -32,7 +32,7 @@ func (r *roster) seen() (list []Seen) {
 	for _, a := range r.list {
 		if a.typed == "" && (!a.heardAt.IsZero() || a.refused != "") {
 			list = append(list, Seen{
-				Device: a.id, At: a.heardAt, On: a.heardOn, Addrs: a.heard, Same: a.differs == 0 && !a.heardAt.IsZero(),
+				Device: a.id, At: a.heardAt, On: a.heardOn, Addrs: a.heard, Same: a.differs.IsZero() && !a.heardAt.IsZero(),
 				Refused: a.refused, RefusedAt: a.refusedAt,
 			})
 		}

@@ -58,6 +58,7 @@ func (d *lanDevice) restartAt(k *lantest.Link, addrs ...string) {
 
 // Each kind of trouble is told, and that it is over.
 func TestDoctorExplains(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	s := lan.Switch()
 	hosts, links := plugged(lan, s, "desk", "tent")
@@ -103,6 +104,7 @@ func TestDoctorExplains(t *testing.T) {
 
 // A firewall is named where devices hear each other and nothing else passes.
 func TestDoctorFirewall(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	hosts, _ := plugged(lan, lan.Switch(), "desk", "tent")
 	c := lanCampOf(t, hosts...)
@@ -120,6 +122,7 @@ func TestDoctorFirewall(t *testing.T) {
 
 // Who belongs to another camp is not taken for one of ours.
 func TestDoctorForeignCamp(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	hosts, _ := plugged(lan, lan.Switch(), "desk", "tent", "gate")
 	ours := lanCampOf(t, hosts[:2]...)
@@ -136,6 +139,7 @@ func TestDoctorForeignCamp(t *testing.T) {
 
 // The port of mDNS may be another program's.
 func TestDoctorPortTaken(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	hosts, _ := plugged(lan, lan.Switch(), "desk", "tent")
 	c := lanCampOf(t, hosts...)
@@ -155,6 +159,7 @@ func TestDoctorPortTaken(t *testing.T) {
 
 // Whatever a network offers is enough, and the doctor is content.
 func TestDoctorIsContent(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		addrs [2]string
@@ -165,6 +170,7 @@ func TestDoctorIsContent(t *testing.T) {
 		{"IPv6 only", [2]string{"fd77::1/64", "fd77::2/64"}, func(*lantest.Host) {}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			lan := lantest.New(t)
 			s := lan.Switch()
 			desk, tent := lan.Host("desk"), lan.Host("tent")
@@ -181,6 +187,7 @@ func TestDoctorIsContent(t *testing.T) {
 
 // Two links on one device: each of its neighbours sees it, and it sees both.
 func TestDoctorTwoLinks(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	near, far := lan.Switch(), lan.Switch()
 	hub, left, right := lan.Host("hub"), lan.Host("left"), lan.Host("right")
@@ -197,6 +204,7 @@ func TestDoctorTwoLinks(t *testing.T) {
 
 // On a device without a camp the doctor tells of the network.
 func TestDoctorWithoutCamp(t *testing.T) {
+	t.Parallel()
 	lan := lantest.New(t)
 	hosts, links := plugged(lan, lan.Switch(), "desk", "new")
 	foundLAN(t, "Camp Seven", hosts[0])

@@ -27,6 +27,7 @@ const (
 // A dead peer is noticed within ten seconds.
 const (
 	keepAliveInterval = 5 * time.Second
+	rttInterval       = time.Minute
 	writeTimeout      = 5 * time.Second
 )
 
@@ -66,7 +67,7 @@ func newConnRate() *rate.Limiter {
 func newMuxer() *yamux.Transport {
 	config := *yamux.DefaultTransport.Config()
 	config.KeepAliveInterval = keepAliveInterval
-	config.MeasureRTTInterval = keepAliveInterval
+	config.MeasureRTTInterval = rttInterval
 	config.ConnectionWriteTimeout = writeTimeout
 	return (*yamux.Transport)(&config)
 }

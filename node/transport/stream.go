@@ -60,6 +60,15 @@ func (s *Stream) Close() error {
 	return s.raw.Close()
 }
 
+// CloseWrite ends our direction. What was written still arrives, and then EOF.
+func (s *Stream) CloseWrite() error {
+	if err := s.flush(); err != nil {
+		s.raw.Reset()
+		return err
+	}
+	return s.raw.CloseWrite()
+}
+
 // Reset ends both directions at once, on both sides. What is under way is lost.
 func (s *Stream) Reset() error {
 	s.closed.Store(true)
