@@ -3,6 +3,7 @@ package node
 import (
 	"crypto/rand"
 	"errors"
+	"time"
 
 	"musafir/crdt"
 	"musafir/node/replica"
@@ -40,6 +41,7 @@ func (n *Node) commit(first *request) {
 		n.standing.Store(writer)
 		clear(n.keep)
 	}
+	n.wrote = time.Now()
 	for _, r := range requests {
 		if err != nil && !isEditError(r.err) {
 			r.receipt, r.err = crdt.Receipt{}, err
@@ -47,6 +49,13 @@ func (n *Node) commit(first *request) {
 		close(r.done)
 	}
 	n.committed(writer, ended, err)
+}
+
+// keepNow stores what is known of others, if that changed.
+func (n *Node) keepNow() {
+	if len(n.keep) > 0 {
+		n.commit(nil)
+	}
 }
 
 func isEditError(err error) bool {

@@ -35,6 +35,7 @@ const (
 	idleBefore = time.Minute // without a write before the store is tidied
 	sweepPause = 50 * time.Millisecond
 	tickEvery  = 100 * time.Millisecond
+	keepAfter  = 5 * time.Minute // without a commit what is known of others is stored on its own
 )
 
 // ErrStopped says that the node takes no writes any more.
@@ -69,6 +70,7 @@ type Node struct {
 	links     map[replica.Session]*link
 	ingest    []*ingestion
 	keep      map[crdt.DeviceID][]byte // to be stored with the next commit
+	wrote     time.Time                // the last one
 	sessions  replica.Session          // the last number given
 	invites   access.Invitations
 	penalties penalties
@@ -201,12 +203,17 @@ func (n *Node) loop(ctx context.Context) error {
 		case <-tick.C:
 			n.step(replica.Tick{})
 			n.publish()
+			if time.Since(n.wrote) > keepAfter {
+				n.keepNow()
+			}
 		case <-idle.C:
 			if sweepFrom = n.sweep(sweepFrom); sweepFrom != nil {
 				idle.Reset(sweepPause)
 			}
 		case <-ctx.Done():
 			n.drain()
+			n.step(replica.Stopping{})
+			n.keepNow()
 			n.endSessions()
 			return nil
 		}

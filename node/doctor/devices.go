@@ -10,53 +10,71 @@ import (
 )
 
 // devices is about those of the camp that are missing, and those that are not of it.
-func (x *exam) devices() (found []Finding) {
-	if x.Look.running() {
-		var away []Peer
-		for _, p := range x.missing {
-			if f, ok := x.device(p); ok {
-				found = append(found, f)
-			} else {
-				away = append(away, p)
-			}
-		}
-		found = append(found, x.away(away)...)
+func (x *exam) devices() []Finding {
+	if !x.Look.running() {
+		return x.strangers()
 	}
-	return append(found, x.strangers()...)
+	var found []Finding
+	var waiting, away []Peer
+	for _, p := range x.missing {
+		switch h := x.heard[p.ID]; {
+		case p.Refused != "":
+			found = append(found, refused(p))
+		case h != nil && x.waits(p, h):
+			waiting = append(waiting, p)
+		case h != nil:
+			found = append(found, x.unreached(p, h))
+		case p.Typed != "" && p.Failure.Kind != None:
+			found = append(found, Finding{Problem, fmt.Sprintf("%s was not reached at %s: %s", p.who(), p.Typed, ended(p.Failure.Text)), unreachedTodo})
+		default:
+			away = append(away, p)
+		}
+	}
+	return slices.Concat(found, x.waiting(waiting), x.away(away), x.strangers())
 }
 
-// device says why one is missing. Not ok: it is simply not there.
-func (x *exam) device(p Peer) (f Finding, ok bool) {
-	who := "The device " + called(p.Name, p.ID)
-	h := x.heard[p.ID]
-	switch {
-	case p.Refused != "":
-		return refused(who, p), true
-	case h != nil:
-		return x.unreached(who, p, h), true
-	case p.Typed != "" && p.Failure.Kind != None:
-		return Finding{Problem, fmt.Sprintf("%s was not reached at %s: %s", who, p.Typed, ended(p.Failure.Text)), unreachedTodo}, true
+func (p *Peer) who() string { return "The device " + called(p.Name, p.ID) }
+
+// waits tells whether nothing is known that would keep a device away.
+func (x *exam) waits(p Peer, h *Heard) bool {
+	return p.Failure.Kind == None && len(h.Addrs) > 0 && len(x.ownAddrs()) > 0
+}
+
+// waiting is about devices that will be in touch, or have no need to: in a large camp
+// not everybody is with everybody.
+func (x *exam) waiting(list []Peer) []Finding {
+	if len(list) == 0 {
+		return nil
 	}
-	return Finding{}, false
+	var texts []string
+	for _, p := range list {
+		h := x.heard[p.ID]
+		texts = append(texts, fmt.Sprintf("%s (at %s on %s, %s)", called(p.Name, p.ID), addressList(h.Addrs), h.On, ago(x.Now.Sub(h.At))))
+	}
+	todo := "Wait some seconds, and look again."
+	if x.touches() {
+		todo = "Devices pass on what others wrote, and meet in turn. Look again in a minute."
+	}
+	return []Finding{{Note, "Heard, and not in touch yet: " + listed(texts) + ".", todo}}
 }
 
 const unreachedTodo = "Is musafir up there, in the same network, and is the address right? There, musafir status and musafir up say where it is reached."
 
-func refused(who string, p Peer) Finding {
-	text := who + " was turned away by this one: "
+func refused(p Peer) Finding {
+	text := p.who() + " was turned away by this one: "
 	if p.RefusedUs {
-		text = who + " turned this one away: "
+		text = p.who() + " turned this one away: "
 	}
 	return Finding{Problem, text + ended(p.Refused),
 		"Bring both to the same version of musafir (musafir version shows it). If one was removed from the camp, it joins again: musafir invite"}
 }
 
 // unreached is about a device that is heard and not in touch.
-func (x *exam) unreached(who string, p Peer, h *Heard) Finding {
+func (x *exam) unreached(p Peer, h *Heard) Finding {
 	age := x.Now.Sub(h.At)
-	heard := who + ", heard on " + h.On + " " + ago(age) + ","
+	heard := p.who() + ", heard on " + h.On + " " + ago(age) + ","
 	if len(h.Addrs) > 0 {
-		heard = who + ", heard on " + h.On + " at " + addressList(h.Addrs) + " " + ago(age) + ","
+		heard = p.who() + ", heard on " + h.On + " at " + addressList(h.Addrs) + " " + ago(age) + ","
 	}
 	pass := "let the firewalls of both devices, and of the Wi-Fi, pass " + h.ports() + "."
 	switch {
@@ -64,8 +82,6 @@ func (x *exam) unreached(who string, p Peer, h *Heard) Finding {
 		return Finding{Problem, heard + " has no address to connect to.", "There, in the network settings, let IPv4 be automatic, link-local allowed. Or " + byHand + "."}
 	case len(x.ownAddrs()) == 0:
 		return Finding{Note, heard + " is not reached: this device has no address to connect from.", ""}
-	case p.Failure.Kind == None:
-		return Finding{Note, heard + " is not in touch yet.", "Wait some seconds, and look again."}
 	case x.elsewhere(h):
 		return Finding{Problem, fmt.Sprintf("%s is in none of this device's networks (%s).", heard, x.subnets()),
 			"Give both addresses of one network: let one router give them to both, or " + byHand + "."}

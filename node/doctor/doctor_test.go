@@ -198,11 +198,11 @@ var cases = []struct {
 		f.Interfaces = append(f.Interfaces, wifi)
 	}), []string{
 		"note: eth0 and wlan0 are both in the network 10.77.0.0/16, and what is sent may leave by the wrong one.",
-		`note: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, is not in touch yet.`,
+		`note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`,
 	}, "Unplug"},
 
 	{"another interface turned off", with(lost(), func(f *Facts) { f.Interfaces = append(f.Interfaces, Interface{Name: "wlan0"}) }), []string{
-		"note: wlan0 is turned off.", `note: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, is not in touch yet.`,
+		"note: wlan0 is turned off.", `note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`,
 	}, "If the devices that are missing are there: turn it on"},
 
 	// Asked and heard.
@@ -235,18 +235,21 @@ var cases = []struct {
 	}, `Is it "Camp 4" too?`},
 	{"the port of mDNS is taken", on(lost(), func(i *Interface) { i.Faults = []Fault{{Answering, "listen udp4: bind: address already in use"}} }), []string{
 		"problem: Another program keeps UDP port 5353 to itself. So this device does not hear the questions of others on eth0, or not all, and they may not find it.",
-		`note: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, is not in touch yet.`,
+		`note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`,
 	}, "avahi-daemon"},
 	{"half of the answers fail", on(lost(), func(i *Interface) { i.Answered, i.Faults = 1, []Fault{{Answering, "not permitted"}} }), []string{
 		"note: This device does not hear the questions of others on eth0, or not all, and they may not find it (not permitted).",
-		`note: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, is not in touch yet.`,
+		`note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`,
 	}, "firewall"},
 	{"questions do not go out", on(deaf(), func(i *Interface) { i.Asked, i.Faults = 0, []Fault{{"ask by IPv4", "not permitted"}} }), []string{
 		"problem: On eth0 it fails to ask by IPv4 (not permitted).", notInTouch,
 	}, "port 5353"},
 
 	// Devices.
-	{"heard, not called yet", lost(), []string{`note: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, is not in touch yet.`}, "some seconds"},
+	{"heard, not called yet", lost(), []string{`note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`}, "some seconds"},
+	{"heard, while others are in touch", with(lost(), func(f *Facts) { f.Peers = append(f.Peers, Peer{ID: "lab-id", Name: "lab", Connected: true}) }), []string{
+		`note: Heard, and not in touch yet: "tent" (at 10.77.0.2 on eth0, 3 seconds ago).`, `ok: In touch: "lab".`,
+	}, "pass on what others wrote"},
 	{"behind a firewall", with(lost(), func(f *Facts) { f.Peers[0].Failure = Failure{Silence, "no answer"} }), []string{
 		`problem: The device "tent", heard on eth0 at 10.77.0.2 3 seconds ago, gives no answer when it is called. Most likely a firewall keeps the call from it.`,
 	}, "TCP and UDP port 7668"},

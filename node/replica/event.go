@@ -10,7 +10,7 @@ import (
 type Event struct {
 	Now  int64
 	Wall int64
-	What any // Opened, Framed, Underway, Arrival, BadInput, Streamed, Closed, Twin, Committed or Tick
+	What any // Opened, Framed, Underway, Arrival, BadInput, Streamed, Closed, Twin, Committed, Stopping or Tick
 }
 
 // Session numbers a stream to another device; no two streams of a process share
@@ -83,6 +83,9 @@ type Outcome struct {
 
 // Tick: time has passed; at least once a second.
 type Tick struct{}
+
+// Stopping: the device is about to end; what is known of others is to be remembered.
+type Stopping struct{}
 
 // Effects are what an event asks for, in this order.
 type (

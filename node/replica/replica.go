@@ -82,6 +82,8 @@ func (r *Replica) step(what any) error {
 		return r.committed(e)
 	case Tick:
 		r.tick()
+	case Stopping:
+		r.rememberAll()
 	case Twin:
 		r.twin()
 	case Framed:

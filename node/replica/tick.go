@@ -27,9 +27,13 @@ func (r *Replica) tick() {
 	if r.forked && r.now-r.renewed >= renewEveryMs {
 		r.renew()
 	}
-	if r.now-r.remember < rememberMs {
-		return
+	if r.now-r.remember >= rememberMs {
+		r.rememberAll()
 	}
+}
+
+// rememberAll has stored what changed of what is known of others.
+func (r *Replica) rememberAll() {
 	r.remember = r.now
 	for _, id := range slices.Sorted(maps.Keys(r.peers)) {
 		if p := r.peers[id]; p.changed {
