@@ -3,7 +3,7 @@ package discovery
 import "time"
 
 const (
-	pollPause = 2 * time.Second // between two looks at the interfaces
+	pollPause = time.Second // between two looks at the interfaces
 
 	pauseMin   = time.Second // between two questions, however often somebody asks for one
 	slowMin    = 20 * time.Second
@@ -18,7 +18,7 @@ const (
 
 // quick are the questions at a beginning: when a network appears, when the device
 // wakes up, when somebody waits. Packets are lost most while a link comes up.
-var quick = [...]time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second}
+var quick = [...]time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second}
 
 // A schedule says when to ask on one interface. It is a value; times come from
 // outside.

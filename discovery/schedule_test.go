@@ -9,7 +9,7 @@ func TestSchedule(t *testing.T) {
 	start := time.Now()
 	var s schedule
 	s.begin(start)
-	for i, want := range []time.Duration{0, 1, 3, 7, 7 + 25, 7 + 50} {
+	for i, want := range []time.Duration{0, 1, 2, 3, 5, 8, 8 + 25, 8 + 50} {
 		want *= time.Second
 		if got := s.due(false).Sub(start); got != want {
 			t.Errorf("question %d is due after %s, not %s", i, got, want)

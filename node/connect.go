@@ -26,16 +26,25 @@ func (n *Node) dial(ctx context.Context, net Network, a *acquaintance) {
 		lasted = time.Since(began)
 	}
 	n.meeting.Lock()
-	defer n.meeting.Unlock()
 	n.roster.ended(a, lasted, err, time.Now())
+	n.meeting.Unlock()
+	n.hurry()
 }
 
 // reach opens a stream to an acquaintance. Where only an address was typed, whoever
 // answers there is it.
 func (n *Node) reach(ctx context.Context, net Network, a *acquaintance) (Stream, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	n.meeting.Lock()
 	id, typed, addrs := a.id, a.typed, a.addrs()
+	a.stop, a.at = stop, addrs
 	n.meeting.Unlock()
+	defer func() {
+		n.meeting.Lock()
+		a.stop = nil
+		n.meeting.Unlock()
+	}()
 	if typed != "" {
 		var err error
 		if id, addrs, err = whereabouts(ctx, net, typed); err != nil {

@@ -42,7 +42,7 @@ func (n *Node) checkCopy(ctx context.Context, net Network, addrs []string) {
 // placeOf is a TCP multiaddr without the device's id; "" if it is another kind, or has
 // a name, which may be our own.
 func placeOf(addr string) string {
-	at, _, _ := strings.Cut(addr, "/p2p/")
+	at := bare(addr)
 	parts := strings.Split(at, "/")
 	if len(parts) != 5 || parts[3] != "tcp" || parts[1] != "ip4" && parts[1] != "ip6" {
 		return ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"musafir/crdt"
@@ -55,9 +56,12 @@ type acquaintance struct {
 	differs    time.Time // since when it holds something else, at each sighting; zero: it does not
 	lostAt     time.Time
 
-	lot   uint64 // drawn, so that not all devices prefer the same ones
-	out   bool   // it is being dialled, or has a session that we dialled
-	due   bool   // its turn has come in a rotation
+	lot   uint64   // drawn, so that not all devices prefer the same ones
+	stop  func()   // ends the attempt to reach it; nil: none is under way
+	at    []string // where that looks for it
+	out   bool     // it is being dialled, or has a session that we dialled
+	again bool     // once this attempt has ended
+	due   bool     // its turn has come in a rotation
 	next  time.Time
 	pause time.Duration
 	last  time.Time // attempt
@@ -79,6 +83,20 @@ func (a *acquaintance) addrs() []string {
 // reaches it through others.
 func (a *acquaintance) apart(now time.Time) bool {
 	return !a.differs.IsZero() && a.heardAt.Sub(a.differs) >= differsFor && now.Sub(a.heardAt) < heardFor
+}
+
+// elsewhere tells whether it says that it is nowhere where it is being looked for.
+// Trying an address that is gone takes seconds.
+func (a *acquaintance) elsewhere() bool {
+	return !slices.ContainsFunc(a.heard, func(h string) bool {
+		return slices.ContainsFunc(a.at, func(at string) bool { return bare(at) == bare(h) })
+	})
+}
+
+// bare is an address without the device's id.
+func bare(addr string) string {
+	at, _, _ := strings.Cut(addr, "/p2p/")
+	return at
 }
 
 // pauseLongest is how long to wait between two attempts at most.
@@ -176,6 +194,11 @@ func (r *roster) sighted(s Sighting, self crdt.DeviceID, own [8]byte, now time.T
 		a.differs = now
 	}
 	switch {
+	case news && a.stop != nil:
+		if a.elsewhere() {
+			a.stop()
+			a.again = true
+		}
 	case news:
 		a.pause, a.next = 0, now
 		if self > a.id {
@@ -340,6 +363,9 @@ func (r *roster) ended(a *acquaintance, lasted time.Duration, err error, now tim
 	}
 	a.pause = min(max(2*a.pause, pauseFirst), a.pauseLongest())
 	a.next = now.Add(a.pause/2 + rand.N(a.pause))
+	if a.again {
+		a.again, a.pause, a.next = false, 0, now
+	}
 }
 
 // lost says that a session broke off, and met that there is one.
@@ -360,6 +386,6 @@ func (r *roster) met(id crdt.DeviceID) {
 func (r *roster) missing(st standing, now time.Time) bool {
 	return slices.ContainsFunc(r.list, func(a *acquaintance) bool {
 		_, there := st.sessions[a.id]
-		return !there && !a.lostAt.IsZero() && now.Sub(a.lostAt) < missingFor
+		return !there && !a.lostAt.IsZero() && now.Sub(a.lostAt) < missingFor && !a.heardAt.After(a.lostAt)
 	})
 }

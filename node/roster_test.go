@@ -237,6 +237,32 @@ func TestMissing(t *testing.T) {
 	if !r.missing(with(), start) || r.missing(with(1), start) || r.missing(with(), start.Add(missingFor)) {
 		t.Error("it is not looked for for a while")
 	}
+	r.hear(start.Add(time.Second), 0, 1)
+	if r.missing(with(), start.Add(time.Second)) {
+		t.Error("one that is heard is missing")
+	}
+}
+
+// TestElsewhere: a device that is looked for where it was, and is heard elsewhere, is
+// dialled there at once.
+func TestElsewhere(t *testing.T) {
+	var r roster
+	r.remember(deviceNo(1), sightingOf(1, 0).Addrs[0]+"/p2p/x")
+	dial, _ := r.plan(with(), start)
+	a, stopped := dial[0], 0
+	a.at, a.stop = a.addrs(), func() { stopped++ }
+	r.hear(start, 0, 1)
+	if stopped != 0 {
+		t.Error("an attempt where it is ends")
+	}
+	r.sighted(Sighting{Device: a.id, Addrs: []string{"/ip4/10.9.9.9/tcp/1"}}, deviceNo(0), [8]byte{}, start)
+	if stopped != 1 {
+		t.Error("an attempt where it is not goes on")
+	}
+	r.ended(a, 0, errors.New("stopped"), start)
+	if dial, _ := r.plan(with(), start); len(dial) != 1 {
+		t.Error("it is not dialled at once")
+	}
 }
 
 // TestManyMeet: however many devices hear each other, bounded sessions join all of

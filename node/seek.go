@@ -14,7 +14,7 @@ import (
 
 const (
 	seekEvery  = 250 * time.Millisecond
-	addrsEvery = 2 * time.Second // the device's own addresses are compared
+	addrsEvery = time.Second // the device's own addresses are compared
 )
 
 // Sighted takes note of a device that was heard on the local network.

@@ -272,14 +272,27 @@ func (p *lanPair) exchanged() (n []uint64) {
 
 // idle logs what devices in sync send.
 func (c *lanCamp) idle(d time.Duration) {
-	before := c.bytes()
+	before, asked := c.bytes(), c.asked()
 	<-time.After(d)
 	after := c.bytes()
+	c.t.Logf("idle for %s: %.1f questions per device and minute", d, float64(c.asked()-asked)/float64(len(c.devices))/d.Minutes())
 	for i := range after {
 		after[i] = (after[i] - before[i]) * uint64(time.Hour/time.Second) / uint64(d/time.Second) >> 10
 	}
 	slices.Sort(after)
 	c.t.Logf("idle for %s: %d KiB per device and hour sent and received (median; most: %d)", d, after[len(after)/2], after[len(after)-1])
+}
+
+// asked counts the questions of all devices so far.
+func (c *lanCamp) asked() (n int) {
+	for _, d := range c.devices {
+		var doc struct{ Interfaces []struct{ Asked int } }
+		mustUnmarshal(c.t, d.run("doctor", "--json"), &doc)
+		for _, i := range doc.Interfaces {
+			n += i.Asked
+		}
+	}
+	return n
 }
 
 func (c *lanCamp) bytes() (n []uint64) {
