@@ -215,7 +215,7 @@ func (n *Node) perform(l *link, w *frameWriter, effect any) error {
 	case replica.Send:
 		return w.frame(e.Frame)
 	case replica.End:
-		if e.Bye.Code == 0 {
+		if e.Silent {
 			return nil
 		}
 		if err := w.frame(&e.Bye); err != nil {
@@ -304,6 +304,7 @@ func (n *Node) parted(id replica.Session) {
 		return
 	}
 	if !l.said {
+		n.cfg.Log.Info("session broke off", "device", l.stream.Peer(), "inbound", l.stream.Inbound(), "lasted", time.Since(l.began))
 		n.meeting.Lock()
 		n.roster.lost(l.stream.Peer(), time.Now())
 		n.meeting.Unlock()

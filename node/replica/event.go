@@ -107,10 +107,11 @@ type (
 		Session Session
 		Batch   *Received
 	}
-	// End says goodbye and closes the stream.
+	// End says goodbye, unless it is silent, and closes the stream.
 	End struct {
 		Session Session
 		Bye     wire.Bye
+		Silent  bool
 	}
 	// Renew: this device was cloned or restored from an old copy; it needs a new
 	// key and a new log.

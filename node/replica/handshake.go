@@ -87,7 +87,7 @@ func (r *Replica) hail(s *session, f *wire.Hail) {
 		fits = f.Fits(key, s.peer, r.self) || fits
 	}
 	if !fits {
-		r.do(End{Session: s.id})
+		r.do(End{Session: s.id, Silent: true})
 		r.forget(s)
 		return
 	}

@@ -124,7 +124,7 @@ func (r *Replica) send(s *session, f wire.Frame) {
 
 // end closes a session for a reason.
 func (r *Replica) end(s *session, code uint64, format string, args ...any) {
-	r.do(End{s.id, wire.Bye{Code: code, Text: clip(fmt.Sprintf(format, args...), wire.MaxByeTextBytes)}})
+	r.do(End{Session: s.id, Bye: wire.Bye{Code: code, Text: clip(fmt.Sprintf(format, args...), wire.MaxByeTextBytes)}})
 	r.forget(s)
 }
 

@@ -90,7 +90,7 @@ func (e *end) stream(x replica.Stream) {
 
 // finish says goodbye and closes.
 func (e *end) finish(x replica.End) {
-	if x.Bye.Code != wire.ByeDone {
+	if !x.Silent {
 		e.write(&x.Bye)
 	}
 	e.carry(0, func() { e.other().close() })
