@@ -13,6 +13,9 @@ import (
 // larger than the store can write in one piece.
 const chunkBytes = 192 << 10
 
+// keepBytes is how much of what is known of others goes into a commit.
+const keepBytes = 64 << 10
+
 // An ingestion is a batch of another device on its way into the store.
 type ingestion struct {
 	session replica.Session
@@ -32,14 +35,14 @@ func (n *Node) commit(first *request) {
 	g := replica.NewGroup(n.cfg.Begin(), n.writer)
 	requests := n.gather(g, first)
 	ended := n.gatherIngest(g)
-	for id, state := range n.keep {
-		g.SetPeer(id, state)
-	}
+	kept := n.gatherKeep(g)
 	writer, err := g.Commit()
 	if err == nil {
 		n.writer = writer
 		n.standing.Store(writer)
-		clear(n.keep)
+		for _, id := range kept {
+			delete(n.keep, id)
+		}
 	}
 	n.wrote = time.Now()
 	for _, r := range requests {
@@ -53,9 +56,24 @@ func (n *Node) commit(first *request) {
 
 // keepNow stores what is known of others, if that changed.
 func (n *Node) keepNow() {
-	if len(n.keep) > 0 {
+	for left := len(n.keep) + 1; 0 < len(n.keep) && len(n.keep) < left; {
+		left = len(n.keep)
 		n.commit(nil)
 	}
+}
+
+// gatherKeep brings what is known of others into the group, as much as leaves room
+// for records.
+func (n *Node) gatherKeep(g *replica.Group) (kept []crdt.DeviceID) {
+	size := 0
+	for id, state := range n.keep {
+		if size += len(state); size > keepBytes && len(kept) > 0 {
+			break
+		}
+		g.SetPeer(id, state)
+		kept = append(kept, id)
+	}
+	return kept
 }
 
 func isEditError(err error) bool {

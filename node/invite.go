@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"musafir/crdt"
@@ -60,11 +61,26 @@ func (n *Node) admit(ctx context.Context, stream Stream) {
 		return
 	}
 	w := &frameWriter{stream: stream}
+	from := hostOf(stream.Remote())
+	if n.knocks.late(from, time.Now()) {
+		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: "too many wrong codes were tried here: wait a few minutes"})
+		w.flush()
+		return
+	}
 	if err := n.welcome(ctx, stream.Peer(), knock, w); err != nil {
+		if isGuess(err) {
+			n.knocks.failed(from, time.Now())
+		}
 		n.cfg.Log.Info("an attempt to join failed", "invitation", knock.Invitation, "error", err)
 		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: refusalText(err)})
 	}
 	w.flush()
+}
+
+// hostOf is the part of a multiaddr that names the machine.
+func hostOf(remote string) string {
+	parts := strings.SplitN(remote, "/", 4)
+	return strings.Join(parts[:min(len(parts), 3)], "/")
 }
 
 // refusalText helps the person and not somebody who guesses.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,10 @@ const (
 	partTimeout  = time.Second     // for the other side to end, too
 	pendingMax   = 8 << 20         // bytes of entries of one session that wait to be written; more wait in the network
 	sessionsMax  = 128
+
+	// Of those that have not shown yet that they are of the camp. The oldest give way.
+	strangersMax       = 16
+	strangersPerDevice = 2
 )
 
 // A link is the stream of one session, with a goroutine that reads and one that
@@ -40,6 +45,7 @@ type link struct {
 	pending        *semaphore.Weighted        // bytes of batches that came and were not tried yet
 	untried        map[*replica.Received]bool // these; belongs to the loop
 	began          time.Time
+	trusted        atomic.Bool   // the other side is of the camp
 	said           bool          // that it ends, by either side; belongs to the loop
 	received, sent atomic.Uint64 // bytes of frames
 }
@@ -54,15 +60,13 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 	defer l.close()
 	kept := false
 	err := n.call(ctx, func() {
-		kept = n.penalties.holds(stream.Peer(), time.Now()) || len(n.links) >= sessionsMax
-		if kept {
+		if kept = n.penalties.holds(string(stream.Peer()), time.Now()) || !n.room(stream); kept {
 			return
 		}
 		n.sessions++
 		l.id = n.sessions
 		n.links[l.id] = l
 		l.began = time.Now()
-		n.met(stream.Peer())
 		n.step(replica.Opened{Session: l.id, Peer: stream.Peer(), Inbound: stream.Inbound(), Remote: stream.Remote()})
 	})
 	if err != nil || kept {
@@ -74,6 +78,29 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 	l.close()
 	n.post(replica.Closed{Session: l.id, Err: err})
 	wg.Wait()
+}
+
+// room tells whether one more stream is taken. Strangers have a few places of their
+// own, and lose them to later ones: whoever is of the camp needs one for moments only.
+func (n *Node) room(stream Stream) bool {
+	trusted, same := 0, 0
+	var strangers []*link
+	for _, l := range n.links {
+		if l.trusted.Load() {
+			trusted++
+			continue
+		}
+		if strangers = append(strangers, l); l.stream.Peer() == stream.Peer() {
+			same++
+		}
+	}
+	if trusted >= sessionsMax || same >= strangersPerDevice {
+		return false
+	}
+	if stream.Inbound() && len(strangers) >= strangersMax {
+		slices.MinFunc(strangers, func(a, b *link) int { return a.began.Compare(b.began) }).close()
+	}
+	return true
 }
 
 // close ends the link at once.
@@ -108,7 +135,7 @@ func (n *Node) read(life context.Context, l *link) error {
 	v := replica.NewVerifier(n.cfg.Writer.Camp, n.cfg.Logs)
 	gap := 0
 	for {
-		f, err := wire.Read(r)
+		f, err := wire.ReadBounded(r, l.limit)
 		if err != nil {
 			if errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) {
 				n.post(replica.BadInput{Session: l.id, Err: err})
@@ -118,6 +145,11 @@ func (n *Node) read(life context.Context, l *link) error {
 		}
 		var event any = replica.Framed{Session: l.id, Frame: f}
 		if b, ok := f.(*wire.Batch); ok {
+			if !l.trusted.Load() {
+				n.post(replica.BadInput{Session: l.id, Err: errTooSoon})
+				<-l.ended
+				return nil
+			}
 			if event, gap = arrival(v, l.id, b, gap); event == nil {
 				continue
 			}
@@ -129,6 +161,16 @@ func (n *Node) read(life context.Context, l *link) error {
 			return ErrStopped
 		}
 	}
+}
+
+var errTooSoon = errors.New("entries came before a hello")
+
+// limit is how large a frame may be now, in bytes.
+func (l *link) limit() int {
+	if l.trusted.Load() {
+		return wire.MaxFrameBytes
+	}
+	return wire.MaxGreetingBytes
 }
 
 // A counter counts what is read.
@@ -303,7 +345,7 @@ func (n *Node) parted(id replica.Session) {
 	if l == nil || n.linkTo(l.stream.Peer()) != nil {
 		return
 	}
-	if !l.said {
+	if !l.said && l.trusted.Load() {
 		n.cfg.Log.Info("session broke off", "device", l.stream.Peer(), "inbound", l.stream.Inbound(), "lasted", time.Since(l.began))
 		n.meeting.Lock()
 		n.roster.lost(l.stream.Peer(), time.Now())
@@ -324,13 +366,18 @@ func (n *Node) effect(effect any) {
 	case replica.End:
 		if l := n.links[e.Session]; l != nil {
 			l.said = true
-			if e.Bye.Code == wire.ByeRule {
-				n.penalties.breach(l.stream.Peer(), time.Now())
+			if e.Bye.Code == wire.ByeRule && l.trusted.Load() {
+				n.penalties.breach(string(l.stream.Peer()), time.Now())
 			}
 			n.turnedAway(l.stream.Peer(), e.Bye)
 			n.cfg.Log.Info("end session", "device", l.stream.Peer(), "code", e.Bye.Code, "reason", e.Bye.Text)
 		}
 		n.queueTo(e.Session, e)
+	case replica.Trusted:
+		if l := n.links[e.Session]; l != nil {
+			l.trusted.Store(true)
+			n.met(l.stream.Peer())
+		}
 	case replica.Ingest:
 		n.ingest = append(n.ingest, newIngestion(e))
 	case replica.Remember:

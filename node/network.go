@@ -22,6 +22,7 @@ type Network interface {
 	Open(ctx context.Context, to crdt.DeviceID, addrs []string, protocol string) (Stream, error)
 	Resolve(addr string) (id crdt.DeviceID, addrs []string, err error) // an address as people write it; id is "" if it names none
 	Whois(ctx context.Context, addr string) (crdt.DeviceID, error)     // who answers there
+	IsCopy(ctx context.Context, addr string) (bool, error)             // whether another process has this device's key there
 	Close() error                                                      // waits for those who serve
 }
 

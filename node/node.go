@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,6 @@ type Node struct {
 	hurried chan struct{}
 
 	suspects chan []string // addresses where a copy of this device may run
-	copiesAt placeSet      // where one was found
 
 	// The rest belongs to the loop.
 	writer    *replica.Writer
@@ -73,7 +73,8 @@ type Node struct {
 	wrote     time.Time                // the last one
 	sessions  replica.Session          // the last number given
 	invites   access.Invitations
-	penalties penalties
+	penalties penalties // by device
+	knocks    knocks
 	network   Network
 	renewing  chan struct{} // closed when the network must be opened anew
 }
@@ -93,6 +94,10 @@ func New(cfg Config) *Node {
 		queue: make(chan *request, queueMax), calls: make(chan func()), events: make(chan any, eventsMax),
 		stopped: make(chan struct{}), hurried: make(chan struct{}, 1), suspects: make(chan []string, 1), penalties: penalties{}, links: map[replica.Session]*link{}, keep: map[crdt.DeviceID][]byte{},
 	}
+	maps.DeleteFunc(cfg.Peers, func(id crdt.DeviceID, _ *replica.Peer) bool {
+		_, ok := cfg.Writer.Members.Member(id)
+		return !ok
+	})
 	n.network, n.renewing = cfg.Network, make(chan struct{})
 	n.begin(cfg.Peers)
 	n.standing.Store(n.writer)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 
 	"musafir/node/replica"
 	"musafir/node/wire"
@@ -14,6 +15,7 @@ import (
 type Rekey struct {
 	Stage   func(ed25519.PrivateKey) error
 	Install func() error // once a log of the staged key is held
+	Unstage func() error // drops a staged key of which none is
 	Network func(ed25519.PrivateKey) (Network, error)
 }
 
@@ -50,32 +52,45 @@ func (n *Node) rekey() error {
 	g := replica.NewGroup(n.cfg.Begin(), n.writer)
 	if err := g.Renew(key, incarnation(), n.wall()); err != nil {
 		g.Discard()
-		return err
+		return errors.Join(err, n.cfg.Rekey.Unstage())
 	}
 	writer, err := g.Commit()
 	if err != nil {
-		return err
+		return errors.Join(err, n.cfg.Rekey.Unstage())
 	}
-	n.writer = writer
+	n.writer = writer // from here on there is no way back
 	n.standing.Store(writer)
-	return n.cfg.Rekey.Install()
+	if err := n.cfg.Rekey.Install(); err != nil {
+		n.cfg.Log.Error("install this device's new key; the next start does it", "error", err)
+	}
+	return nil
 }
 
 // reopen opens the network under the new key.
 func (n *Node) reopen(ctx context.Context) {
-	var key ed25519.PrivateKey
-	if n.call(ctx, func() { key = n.writer.Device }) != nil {
-		return
-	}
 	for ctx.Err() == nil {
-		net, err := n.cfg.Rekey.Network(key)
-		if err == nil {
-			if n.call(ctx, func() { n.network = net }) != nil {
-				net.Close()
-			}
+		var key ed25519.PrivateKey
+		if n.call(ctx, func() { key = n.writer.Device }) != nil {
 			return
 		}
-		n.cfg.Log.Error("open the network", "error", err)
-		wait(ctx, pauseMax)
+		net, err := n.cfg.Rekey.Network(key)
+		if err != nil {
+			n.cfg.Log.Error("open the network", "error", err)
+			wait(ctx, pauseMax)
+			continue
+		}
+		current := false
+		err = n.call(ctx, func() {
+			if current = key.Equal(n.writer.Device); current {
+				n.network = net
+			}
+		})
+		if current {
+			return
+		}
+		net.Close() // the key changed once more meanwhile, or the node stops
+		if err != nil {
+			return
+		}
 	}
 }

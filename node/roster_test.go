@@ -268,7 +268,7 @@ func TestElsewhere(t *testing.T) {
 // TestManyMeet: however many devices hear each other, bounded sessions join all of
 // them, and few dials are needed.
 func TestManyMeet(t *testing.T) {
-	for _, size := range []int{2, 7, 20, 50, 200} {
+	for _, size := range []int{2, 7, 20, 50} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) { newTown(size).meet(t) })
 	}
 }

@@ -76,6 +76,7 @@ func (n *Node) hurry() {
 func (n *Node) seek(ctx context.Context, net Network) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { n.checkCopies(ctx, net) })
 	timer := time.NewTicker(seekEvery)
 	defer timer.Stop()
 	var place whereWeAre
@@ -95,8 +96,6 @@ func (n *Node) seek(ctx context.Context, net Network) {
 		}
 		select {
 		case <-n.hurried:
-		case addrs := <-n.suspects:
-			wg.Go(func() { n.checkCopy(ctx, net, addrs) })
 		case <-timer.C:
 		case <-ctx.Done():
 		}
@@ -135,7 +134,7 @@ func (n *Node) standings() standing {
 	barred := map[crdt.DeviceID]bool{}
 	now := time.Now()
 	for id := range n.penalties {
-		barred[id] = n.penalties.holds(id, now)
+		barred[crdt.DeviceID(id)] = n.penalties.holds(id, now)
 	}
 	st.barred = func(id crdt.DeviceID) bool { return barred[id] }
 	return st

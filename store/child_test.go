@@ -25,6 +25,7 @@ var children = map[string]func(dir string) error{
 	"fill":  childFill,
 	"check": childCheck,
 	"hold":  childHold,
+	"rekey": childRekey,
 }
 
 func TestMain(m *testing.M) {

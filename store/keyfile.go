@@ -63,7 +63,7 @@ func readKeyFile(dir, name string, size int) ([]byte, error) {
 func parseKeyFile(path, name string, size int) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("key file %s is missing", path)
+		return nil, missingKeyFile(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
@@ -82,6 +82,12 @@ func parseKeyFile(path, name string, size int) ([]byte, error) {
 	}
 	return key, nil
 }
+
+// missingKeyFile is the path of a key file that is not there.
+type missingKeyFile string
+
+func (m missingKeyFile) Error() string   { return fmt.Sprintf("key file %s is missing", string(m)) }
+func (m missingKeyFile) Is(e error) bool { return e == fs.ErrNotExist }
 
 // deviceCipher protects the device key with the data key, so that the latter is
 // the only secret that lies open until a passphrase wraps it.

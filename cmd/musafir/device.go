@@ -87,7 +87,7 @@ func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 			d.lan.device, cfg.Finder = d, d.lan
 		}
 		cfg.Rekey = &node.Rekey{
-			Stage: dir.StageDevice, Install: dir.InstallDevice,
+			Stage: dir.StageDevice, Install: dir.InstallDevice, Unstage: dir.UnstageDevice,
 			Network: func(key ed25519.PrivateKey) (node.Network, error) { return d.reopenNetwork(key, to.listen, log) },
 		}
 	}

@@ -106,14 +106,14 @@ type search struct {
 
 const (
 	heardMax    = 16              // notices that wait to be tried
-	guessAfter  = 3 * time.Second // without a device heard
 	afterTyped  = 8 * time.Second // of looking, when nobody answered at the addresses given
 	againAfter  = 2 * time.Second // at the same place
 	searchShown = 8               // addresses named in the end
 )
 
 // knock finds the device that invites, and asks it to be admitted: at the addresses
-// given, at those of devices heard that the code opens, and at likely ones.
+// given, and at those of devices heard that the code opens. It knocks nowhere else: a
+// knock shows this device's name and which invitation it has.
 func knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome, error) {
 	net, err := openNetwork(dir.Device, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -171,8 +171,6 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 		ctx, cancel = context.WithTimeout(ctx, afterTyped)
 		defer cancel()
 	}
-	guess := time.NewTimer(guessAfter)
-	defer guess.Stop()
 	tried := map[string]time.Time{}
 	for {
 		select {
@@ -186,29 +184,10 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 			if w, err := s.try(ctx, &door{id: h.Device, addrs: addrs, typed: addrs[0]}); err == nil || !errors.Is(err, errNobody) {
 				return w, err
 			}
-		case <-guess.C:
-			if w := s.guess(ctx); w != nil {
-				return w, nil
-			}
 		case <-ctx.Done():
 			return nil, s.gaveUp(ctx)
 		}
 	}
-}
-
-// guess knocks where a device may be although nobody said so. Whoever answers there
-// may well be another one.
-func (s *search) guess(ctx context.Context) *welcome {
-	doors, err := doorsOf(gateways())
-	if err != nil {
-		return nil
-	}
-	for _, d := range doors {
-		if w, err := d.knock(ctx, s.net, s.dir, s.to, s.name); err == nil {
-			return w
-		}
-	}
-	return nil
 }
 
 // gaveUp says what the search found instead.
@@ -229,7 +208,16 @@ func (s *search) gaveUp(ctx context.Context) error {
 			"Is the code right? Each is good for one device and a short time: make a new one with musafir invite.")
 	}
 	return withHint(errors.New("no device with musafir was heard in this network"),
-		"Is musafir up on the other device, in the same network? If the network keeps devices apart, name its address: --peer HOST")
+		"Is musafir up on the other device, in the same network? If the network keeps devices apart, name its address: --peer %s", likely())
+}
+
+// likely is an example of an address: that of the network's router or hotspot, where
+// there is one.
+func likely() string {
+	if g := gateways(); len(g) > 0 {
+		return "HOST, such as --peer " + g[0] + " if it is the hotspot"
+	}
+	return "HOST"
 }
 
 // joinHint is what to do about a join that failed.

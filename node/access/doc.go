@@ -23,7 +23,7 @@
 //
 // [Camp.Proof] gathers the few entries that show to somebody who holds only the
 // camp's first entry that a key is admitted, and [Camp.Verify] checks them, seals
-// and all.
+// and all. Where they are too many, the newest are for those who hold the others.
 //
 // A [Code] invites one device. [Invitations] are those that are open here; they
 // end by success, by time, and by too many wrong answers.

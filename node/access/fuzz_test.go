@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"musafir/crdt"
@@ -18,6 +19,16 @@ func FuzzDecodeProof(f *testing.F) {
 		f.Add([]byte(x.Proof[:len(x.Proof)/2]))
 	}
 	camp, _ := firstOf(f, v.Proofs[0].First)
+	r := renew(f, 40)
+	follower := r.holding(r.until[25]...)
+	for _, key := range []int{2, 10, 41} {
+		b, err := access.EncodeProof(r.proof(r.holding(r.all...), key))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)/2])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		items, err := access.DecodeProof(b)
 		if err != nil {
@@ -28,7 +39,11 @@ func FuzzDecodeProof(f *testing.F) {
 			t.Fatalf("read %x, written %x: %v", b, again, err)
 		}
 		_ = camp.Verify(items, device(1))
-		if len(camp.Members()) != 1 {
+		last := func(it access.Item) bool { return bytes.Equal(it.Entry, r.births[40].e.Encoded()) }
+		if follower.Verify(items, device(41)) == nil && !slices.ContainsFunc(items, last) {
+			t.Fatal("proven without the birth of a log of that key")
+		}
+		if len(camp.Members()) != 1 || len(follower.Members()) != 2 {
 			t.Fatal("a proof changed the camp")
 		}
 	})

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -18,7 +17,8 @@ const maxProofItems = MaxProofBytes / ed25519.SignatureSize
 // Errors of proofs.
 var (
 	ErrNotAdmitted  = errors.New("the device is not admitted to the camp")
-	ErrProofTooLong = fmt.Errorf("the proof of admission takes more than %d bytes: too many coordinators stand between the device and the camp's first", MaxProofBytes)
+	ErrProofTooLong = fmt.Errorf("the proof of admission takes more than %d bytes", MaxProofBytes)
+	ErrProofGap     = errors.New("the proof of admission rests on entries that are not held here: let either device first sync with one that holds them")
 )
 
 // An Item is an entry of a proof, sealed on its own.
@@ -31,18 +31,14 @@ type Item struct {
 // Proof gathers the fewest entries that show to somebody who holds the camp's first
 // entry that a key is admitted: for each admission on the way, from the founder's
 // on, the birth of the control log in which it stands and the admission itself, and
-// the births by which keys continue. read gives an entry as encoded, and the seal
-// over it alone.
+// the births by which keys continue. Where they take more bytes than a proof may, the
+// oldest are left out: who follows the camp holds them already, and to others the
+// rest shows nothing. read gives an entry as encoded, and the seal over it alone.
 func (c *Camp) Proof(of crdt.DeviceID, read func(crdt.Dep) ([]byte, crdt.Seal, error)) ([]Item, error) {
-	steps, err := c.plan(of)
-	items := make([]Item, 0, len(steps))
-	for i := 0; err == nil && i < len(steps); i++ {
-		it := Item{Place: steps[i].at}
-		it.Entry, it.Seal, err = read(steps[i].entry)
-		items = append(items, it)
-	}
+	way, err := c.way(of)
+	var items []Item
 	if err == nil {
-		_, err = EncodeProof(items)
+		items, err = readWay(way, read)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prove that %s is admitted: %w", of, err)
@@ -50,94 +46,31 @@ func (c *Camp) Proof(of crdt.DeviceID, read func(crdt.Dep) ([]byte, crdt.Seal, e
 	return items, nil
 }
 
-// A step is an entry to be shown.
-type step struct {
-	at    crdt.Place
-	entry crdt.Dep
-}
-
-// plan is the shortest way to show a key: it may be admitted more than once, and
-// more than one log may continue to it.
-func (c *Camp) plan(of crdt.DeviceID) ([]step, error) {
-	var best *planner
-	try := func(a *admission, l *log) {
-		p := &planner{seen: map[crdt.EntryID]bool{crdt.EntryID(c.id): true}}
-		p.admission(a)
-		if l != nil {
-			p.log(l)
+// readWay reads the steps of a way, as many of the newest as fit, and puts the oldest
+// of them first. Those left out are not read.
+func readWay(way []step, read func(crdt.Dep) ([]byte, crdt.Seal, error)) (items []Item, err error) {
+	for _, s := range way {
+		it := Item{Place: s.at}
+		if it.Entry, it.Seal, err = read(s.entry); err != nil {
+			return nil, err
 		}
-		if best == nil || p.before(best) {
-			best = p
+		more := append([]Item{it}, items...)
+		if _, err := EncodeProof(more); errors.Is(err, ErrProofTooLong) {
+			break
+		} else if err != nil {
+			return nil, err
 		}
+		items = more
 	}
-	for _, a := range c.admissions {
-		if a.device == of && !a.newer {
-			try(a, nil)
-		}
-	}
-	for _, l := range c.logs {
-		if l.device == of && !l.Newer {
-			try(l.admission, l)
-		}
-	}
-	switch {
-	case best == nil:
-		return nil, ErrNotAdmitted
-	case best.tooLong():
-		return nil, ErrProofTooLong
-	}
-	return best.steps, nil
-}
-
-// A planner collects steps, each behind those that it rests on.
-type planner struct {
-	seen  map[crdt.EntryID]bool // the camp's first entry needs no showing
-	steps []step
-}
-
-func (p *planner) tooLong() bool { return len(p.seen)-1 > maxProofItems }
-
-// before prefers the shorter way, and of equal ones always the same.
-func (p *planner) before(q *planner) bool {
-	if len(p.seen) != len(q.seen) || len(p.steps) == 0 || len(q.steps) == 0 {
-		return len(p.seen) < len(q.seen)
-	}
-	a, b := p.steps[len(p.steps)-1].entry.ID, q.steps[len(q.steps)-1].entry.ID
-	return bytes.Compare(a[:], b[:]) < 0
-}
-
-func (p *planner) admission(a *admission) {
-	if !p.visit(a.id) {
-		return
-	}
-	p.log(a.by)
-	p.steps = append(p.steps, step{a.at, a.dep()})
-}
-
-func (p *planner) log(l *log) {
-	if !p.visit(crdt.EntryID(l.id)) {
-		return
-	}
-	p.admission(l.admission)
-	if l.from != nil {
-		p.log(l.from)
-	}
-	p.steps = append(p.steps, step{entry: crdt.Dep{Log: l.id, ID: crdt.EntryID(l.id)}})
-}
-
-// visit tells whether an entry is to be shown and was not visited yet. It goes no
-// further than a proof can.
-func (p *planner) visit(id crdt.EntryID) bool {
-	if p.seen[id] || p.tooLong() {
-		return false
-	}
-	p.seen[id] = true
-	return true
+	return items, nil
 }
 
 // Verify checks that with what is held and these items, in their order, a key is
-// admitted: hashes, seals, and that each entry may stand where it does. The camp
-// stays as it is.
+// admitted: hashes, seals, and that each entry may stand where it does. An item rests
+// on what is held or was just checked, so a proof of which the oldest part was left
+// out shows no more than the same entries would if they were synced. (Save that an act
+// is not seen to rest on a record log that is not held. No coordinator needs that to
+// admit somebody, and nobody else can write an act.) The camp stays as it is.
 func (c *Camp) Verify(items []Item, id crdt.DeviceID) error {
 	_, err := EncodeProof(items)
 	try := c.Clone()
@@ -161,7 +94,7 @@ func (c *Camp) take(it *Item) error {
 	}
 	id := e.ID(it.Place)
 	if err := c.Check(it.Place, id, e); err != nil {
-		return err
+		return c.gap(it.Place, e, err)
 	}
 	var key ed25519.PublicKey
 	if b := e.Birth(); b != nil {
@@ -174,4 +107,22 @@ func (c *Camp) take(it *Item) error {
 	}
 	c.Add(it.Place, id, e)
 	return nil
+}
+
+// gap tells an entry that is refused because it rests on what is not held, which may
+// come, from one that is wrong.
+func (c *Camp) gap(at crdt.Place, e *crdt.Entry, refused error) error {
+	if c.grounds(at, e) {
+		return refused
+	}
+	return fmt.Errorf("%w (%w)", ErrProofGap, refused)
+}
+
+// grounds tells whether all that the entry is judged by is held.
+func (c *Camp) grounds(at crdt.Place, e *crdt.Entry) bool {
+	b := e.Birth()
+	if b == nil {
+		return c.logs[at.Log] != nil
+	}
+	return c.admissions[b.Admission] != nil && (b.Proof == nil || c.logs[b.Continues] != nil)
 }

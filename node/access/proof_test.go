@@ -121,6 +121,30 @@ func TestLawProof(t *testing.T) {
 	})
 }
 
+// An item is taken if and only if it may stand as an entry where it does, whatever
+// else is held. Only that an act rests on records is not seen where those are missing.
+func TestLawProofEntries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistory(t)
+		c := access.New(h.camp)
+		for _, a := range h.acts {
+			if stands(a) && rapid.IntRange(0, 4).Draw(t, "held") > 0 && c.Check(a.at, a.id, a.e) == nil {
+				c.Add(a.at, a.id, a.e)
+			}
+		}
+		if len(c.Members()) == 0 {
+			return
+		}
+		for _, a := range h.acts {
+			it := access.Item{Place: a.at, Entry: a.e.Encoded(), Seal: a.seal}
+			taken := c.Verify([]access.Item{it}, c.Members()[0].Current()[0]) == nil
+			if may := c.Check(a.at, a.id, a.e) == nil; taken != may || taken && grounded(a) && restsOnActs(a) && !stands(a) {
+				t.Fatalf("act %d, a %s: taken %v, as an entry %v", slices.Index(h.acts, a), a.does, taken, may)
+			}
+		}
+	})
+}
+
 // spoiled is a proof with one change.
 func spoiled(t *rapid.T, camp crdt.CampID, items []access.Item) []access.Item {
 	items = slices.Clone(items)
@@ -238,24 +262,30 @@ func TestProofOfTen(t *testing.T) {
 	}
 }
 
-// A proof that would be too long is none.
+// Of a proof that would be too long the oldest is left out: it is for those who hold
+// that.
 func TestProofTooLong(t *testing.T) {
 	w, c := chain(t, 40, false)
+	first := w.holding(w.first)
 	longest := 0
 	for key := range 41 {
-		items, err := c.Proof(device(key), w.read)
-		if err == nil {
-			if _, err := access.EncodeProof(items); err != nil {
-				t.Errorf("key %d: %v", key, err)
-			}
-			if key != longest {
-				t.Errorf("key %d is proven by less than one before", key)
-			}
-			longest = key + 1
-			continue
+		items := w.proof(c, key)
+		if err := c.Verify(items, device(key)); err != nil {
+			t.Errorf("key %d: %v", key, err)
 		}
-		if !errors.Is(err, access.ErrProofTooLong) || items != nil {
+		before := w.holding(w.all[:len(w.all)-2*(40-key)-len(items)]...)
+		if err := before.Verify(items, device(key)); err != nil {
+			t.Errorf("key %d, to somebody who holds what is left out: %v", key, err)
+		}
+		err := first.Verify(items, device(key))
+		if err == nil && key != longest {
+			t.Errorf("key %d is proven by less than one before", key)
+		}
+		if err != nil && !errors.Is(err, access.ErrProofGap) {
 			t.Fatalf("key %d: %v", key, err)
+		}
+		if err == nil {
+			longest = key + 1
 		}
 	}
 	t.Logf("%d coordinators can stand in a row", longest-1)

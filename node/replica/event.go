@@ -64,8 +64,9 @@ type Closed struct {
 	Err     error // nil if it ended as it should
 }
 
-// Twin: another process, elsewhere, has proven that it has this device's key.
-type Twin struct{}
+// Twin: another process, elsewhere, has proven that it has the key of that id, which
+// was this device's.
+type Twin struct{ Of crdt.DeviceID }
 
 // Committed: something was written durably, or a batch was refused.
 type Committed struct {
@@ -112,6 +113,10 @@ type (
 		Session Session
 		Bye     wire.Bye
 		Silent  bool
+	}
+	// Trusted: the peer has proven that it is admitted.
+	Trusted struct {
+		Session Session
 	}
 	// Renew: this device was cloned or restored from an old copy; it needs a new
 	// key and a new log.

@@ -21,7 +21,7 @@ func (r *Replica) open(e Opened) {
 	key := r.writer.Members.DiscoveryKeys()[0] // the newest
 	r.send(s, &wire.Hail{Version: wire.Version, MAC: wire.HailMAC(key, r.self, s.peer)})
 	if r.isMember(s.peer) {
-		s.trusted = true
+		r.trust(s)
 		r.greet(s)
 	}
 }
@@ -33,21 +33,20 @@ func (r *Replica) isMember(id crdt.DeviceID) bool {
 
 // frame takes a frame of a session that is there.
 func (r *Replica) frame(s *session, f wire.Frame) error {
-	switch f := f.(type) {
-	case *wire.Hail:
-		r.hail(s, f)
-		return nil
-	case *wire.Bye:
-		r.bye(s, f)
+	if hail, ok := f.(*wire.Hail); ok {
+		r.hail(s, hail)
 		return nil
 	}
 	if s.phase == waitHail {
-		r.end(s, wire.ByeStranger, "")
+		r.vanish(s)
 		return nil
 	}
 	switch f := f.(type) {
+	case *wire.Bye:
+		r.bye(s, f)
+		return nil
 	case *wire.Prove:
-		return r.prove(s)
+		return r.prove(s, f)
 	case *wire.Proof:
 		return r.proof(s, f)
 	case *wire.Hello:
@@ -87,8 +86,7 @@ func (r *Replica) hail(s *session, f *wire.Hail) {
 		fits = f.Fits(key, s.peer, r.self) || fits
 	}
 	if !fits {
-		r.do(End{Session: s.id, Silent: true})
-		r.forget(s)
+		r.vanish(s)
 		return
 	}
 	if f.Version != wire.Version {
@@ -97,15 +95,31 @@ func (r *Replica) hail(s *session, f *wire.Hail) {
 	}
 	if !r.isMember(s.peer) {
 		s.phase = waitProof
-		r.send(s, &wire.Prove{})
+		r.askProof(s)
 		return
 	}
-	s.trusted, s.phase = true, waitHello
+	r.trust(s)
+	s.phase = waitHello
 	r.greet(s)
 }
 
-// prove shows that this device is admitted.
-func (r *Replica) prove(s *session) error {
+// askProof asks the peer for its admission.
+func (r *Replica) askProof(s *session) {
+	key := r.writer.Members.DiscoveryKeys()[0]
+	r.send(s, &wire.Prove{MAC: wire.ProveMAC(key, r.self, s.peer)})
+}
+
+// prove shows that this device is admitted, once, to who knows the camp.
+func (r *Replica) prove(s *session, f *wire.Prove) error {
+	fits := false
+	for _, key := range r.writer.Members.DiscoveryKeys() {
+		fits = f.Fits(key, s.peer, r.self) || fits
+	}
+	if !fits || s.proved {
+		r.refuse(s, errOrder)
+		return nil
+	}
+	s.proved = true
 	proof, err := r.ourProof()
 	if err != nil {
 		return err
@@ -124,7 +138,7 @@ func (r *Replica) proof(s *session, f *wire.Proof) error {
 		r.end(s, wire.ByeStranger, "the device is not admitted to this camp: %v", err)
 		return nil
 	}
-	s.trusted = true
+	r.trust(s)
 	if s.phase == waitProof {
 		s.phase = waitHello
 	}
@@ -162,7 +176,7 @@ func (r *Replica) takeHello(s *session, f *wire.Hello) error {
 	}
 	s.hello = f
 	if !s.trusted && s.phase != waitProof { // a listener has asked already
-		r.send(s, &wire.Prove{})
+		r.askProof(s)
 		return nil
 	}
 	return r.greeted(s)
@@ -235,7 +249,7 @@ func (r *Replica) dialledByLesser(s *session) bool {
 const EndedIt = "it ended the session: "
 
 func (r *Replica) bye(s *session, f *wire.Bye) {
-	if f.Code == wire.ByeRule || f.Code == wire.ByeVersion || f.Code == wire.ByeStranger {
+	if s.trusted && (f.Code == wire.ByeRule || f.Code == wire.ByeVersion || f.Code == wire.ByeStranger) {
 		p := r.peer(s.peer)
 		p.refused, p.changed = EndedIt+f.Text, true
 	}

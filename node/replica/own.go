@@ -28,9 +28,9 @@ func (r *Replica) foreign(own *crdt.Author, b *crdt.Branch) bool {
 
 // twin: the device was cloned, and its copy runs too. They cannot have a session,
 // since both are one device to the network.
-func (r *Replica) twin() {
+func (r *Replica) twin(of crdt.DeviceID) {
 	self, ok := r.writer.Members.Member(r.writer.ID())
-	if r.forked || !ok || self.Role == crdt.RoleReader { // a reader writes nothing that could fork
+	if r.forked || of != r.writer.ID() || !ok || self.Role == crdt.RoleReader { // a reader writes nothing that could fork
 		return
 	}
 	r.forked = true

@@ -85,7 +85,7 @@ func (r *Replica) step(what any) error {
 	case Stopping:
 		r.rememberAll()
 	case Twin:
-		r.twin()
+		r.twin(e.Of)
 	case Framed:
 		return r.heard(e.Session, func(s *session) error { return r.frame(s, e.Frame) })
 	case Underway:
@@ -141,7 +141,25 @@ func (r *Replica) refuse(s *session, err error) {
 		p := r.peer(s.peer)
 		p.refused, p.changed = err.Error(), true
 	}
+	if s.phase == waitHail {
+		r.vanish(s)
+		return
+	}
 	r.end(s, wire.ByeRule, "%v", err)
+}
+
+// vanish ends a session without a word.
+func (r *Replica) vanish(s *session) {
+	r.do(End{Session: s.id, Silent: true})
+	r.forget(s)
+}
+
+// trust takes note that the peer is admitted.
+func (r *Replica) trust(s *session) {
+	if !s.trusted {
+		s.trusted = true
+		r.do(Trusted{s.id})
+	}
 }
 
 // gone tells whether a session ended in the middle of what was done for it.

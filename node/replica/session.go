@@ -27,6 +27,7 @@ type session struct {
 	lastSent  int64
 	lastHeard int64
 	trusted   bool                // the peer is admitted
+	proved    bool                // that this device is admitted
 	greeted   bool                // our hello is out
 	hello     *wire.Hello         // the peer's
 	digest    [crdt.HashSize]byte // of what we held when we said hello

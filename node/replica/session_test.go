@@ -211,3 +211,67 @@ func TestSilent(t *testing.T) {
 		t.Errorf("%d sessions with somebody who is not heard", n)
 	}
 }
+
+// TestStrangers: who does not know the camp gets no word and leaves nothing behind,
+// and sees nobody's admission.
+func TestStrangers(t *testing.T) {
+	for _, f := range []wire.Frame{
+		&wire.Bye{Code: wire.ByeRule, Text: "no"}, &wire.Hail{Version: wire.Version}, &wire.Beat{}, &wire.Prove{}, &wire.Hello{Version: wire.Version},
+	} {
+		a := found(t)
+		a.asked = nil
+		a.step(replica.Opened{Session: 1, Peer: "somebody", Inbound: true})
+		a.step(replica.Framed{Session: 1, Frame: f})
+		tick(120_000, a)
+		if len(a.asked) != 1 || a.asked[0] != (replica.End{Session: 1, Silent: true}) {
+			t.Errorf("a stranger's %v brings %+v", f.Kind(), a.asked)
+		}
+	}
+	a := found(t)
+	a.step(replica.Opened{Session: 1, Peer: crdt.DeviceIDOf(public(keyOf(2)))}) // we dialled
+	a.sent(1)
+	a.step(replica.Framed{Session: 1, Frame: &wire.Prove{}})
+	if frames := a.sent(1); len(frames) != 0 || len(a.Sessions()) != 0 {
+		t.Errorf("who asks for a proof and does not know the camp gets %v", kinds(frames))
+	}
+}
+
+// TestProveOnce: an admission is shown once, to who knows the camp.
+func TestProveOnce(t *testing.T) {
+	a := found(t)
+	other := crdt.DeviceIDOf(public(keyOf(2)))
+	self := crdt.DeviceIDOf(public(keyOf(1)))
+	ask := &wire.Prove{MAC: wire.ProveMAC(a.writer.Members.DiscoveryKeys()[0], other, self)}
+	a.step(replica.Opened{Session: 1, Peer: other})
+	a.sent(1)
+	a.step(replica.Framed{Session: 1, Frame: ask})
+	if frames := a.sent(1); count(frames, wire.KindProof) != 1 {
+		t.Fatalf("who knows the camp gets %v", kinds(frames))
+	}
+	a.step(replica.Framed{Session: 1, Frame: ask})
+	if frames := a.sent(1); count(frames, wire.KindProof) != 0 || len(a.Sessions()) != 0 {
+		t.Errorf("who asks again gets %v", kinds(frames))
+	}
+}
+
+// TestTwin: a copy of the device brings a new key; of one that it no longer has, not.
+func TestTwin(t *testing.T) {
+	renewals := func(a *device) (n int) {
+		for _, e := range a.asked {
+			if _, ok := e.(replica.Renew); ok {
+				n++
+			}
+		}
+		return n
+	}
+	a := found(t)
+	a.step(replica.Twin{Of: "a former id"})
+	if renewals(a) != 0 {
+		t.Error("a copy under another id brings a new key")
+	}
+	a.step(replica.Twin{Of: a.writer.ID()})
+	a.step(replica.Twin{Of: a.writer.ID()})
+	if n := renewals(a); n != 1 {
+		t.Errorf("a copy brings %d new keys", n)
+	}
+}

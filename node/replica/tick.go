@@ -12,6 +12,8 @@ func (r *Replica) tick() {
 	for _, s := range slices.Clone(r.order) {
 		r.rebase(s)
 		switch {
+		case s.phase == waitHail && r.now-s.began > HandshakeMs:
+			r.vanish(s)
 		case s.phase < waitFrontier && r.now-s.began > HandshakeMs:
 			r.end(s, wire.ByeStranger, "the handshake took too long")
 		case r.now-s.lastHeard > silentMs:

@@ -74,7 +74,7 @@ func (w *World) dial(p *process, to *Machine) {
 		return
 	}
 	if to.id() == p.m.id() {
-		p.post(replica.Twin{})
+		p.post(replica.Twin{Of: to.id()})
 		return
 	}
 	w.begun++

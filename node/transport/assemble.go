@@ -31,7 +31,10 @@ func (h *Host) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	b := &builder{host: h, key: key, gate: &gate{admit: cfg.Admit, log: h.log}}
+	if h.self, err = peer.IDFromPrivateKey(key); err != nil {
+		return err
+	}
+	b := &builder{host: h, key: key, gate: &gate{self: h.self, admit: cfg.Admit, log: h.log}}
 	for _, step := range []func() error{b.addLimits, b.addSockets, b.addSwarm, b.addTCP, b.addQUIC} {
 		if err := step(); err != nil {
 			return err
@@ -41,7 +44,7 @@ func (h *Host) assemble(cfg Config) error {
 }
 
 func (b *builder) addLimits() (err error) {
-	if b.limits, err = newLimits(); err != nil {
+	if b.limits, err = newLimits(b.host.tuning.connsInbound); err != nil {
 		return err
 	}
 	b.host.atClose(b.limits.Close)
@@ -50,16 +53,12 @@ func (b *builder) addLimits() (err error) {
 
 // addSwarm makes what keeps the connections.
 func (b *builder) addSwarm() error {
-	id, err := peer.IDFromPrivateKey(b.key)
-	if err != nil {
-		return err
-	}
 	peers, err := pstoremem.NewPeerstore()
 	if err != nil {
 		return err
 	}
 	b.host.atClose(peers.Close)
-	s, err := swarm.NewSwarm(id, peers, eventbus.NewBus(),
+	s, err := swarm.NewSwarm(b.host.self, peers, eventbus.NewBus(),
 		swarm.WithConnectionGater(b.gate),
 		swarm.WithResourceManager(b.limits),
 		swarm.WithDialRanker(rankTCPFirst),
@@ -96,5 +95,5 @@ func (b *builder) addTCP() error {
 	if err != nil {
 		return err
 	}
-	return b.host.swarm.AddTransport(t)
+	return b.host.swarm.AddTransport(&apartTCP{TcpTransport: t, host: b.host})
 }

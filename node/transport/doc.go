@@ -21,6 +21,12 @@
 // and forty over QUIC; until then it is the one that [Host.Open] uses. Who knows
 // earlier calls [Host.Disconnect] first.
 //
+// A connection without a stream is closed after some ten seconds, by either side. A
+// stream that the other side opens just then is lost; its first Read says so.
+//
+// Another process with this device's key, such as one on a copied data directory, is
+// no peer and never connected; [Host.IsCopy] finds it.
+//
 // This is the only package that imports libp2p. It never prints: what libp2p has to
 // say goes to the log of the host made last, as debug messages.
 package transport

@@ -15,6 +15,7 @@ import (
 // A gate asks admit before a peer is dialled, and again for every connection once
 // the key at its other end is proven. Keys that no device has never pass.
 type gate struct {
+	self  peer.ID
 	admit func(crdt.DeviceID) bool
 	log   *slog.Logger
 }
@@ -23,17 +24,23 @@ var _ connmgr.ConnectionGater = (*gate)(nil)
 
 func (g *gate) admits(p peer.ID) bool {
 	id, ok := deviceOf(p)
-	return ok && (g.admit == nil || g.admit(id))
+	return ok && p != g.self && (g.admit == nil || g.admit(id))
 }
 
 func (g *gate) InterceptPeerDial(p peer.ID) bool { return g.admits(p) }
 
-func (g *gate) InterceptSecured(_ network.Direction, p peer.ID, at network.ConnMultiaddrs) bool {
-	if g.admits(p) {
+func (g *gate) InterceptSecured(dir network.Direction, p peer.ID, at network.ConnMultiaddrs) bool {
+	if g.isQuestion(dir, p, at) || g.admits(p) {
 		return true
 	}
 	g.log.Debug("connection refused", "device", p.String(), "address", at.RemoteMultiaddr().String())
 	return false
+}
+
+// isQuestion says whether a connection is one of IsCopy, which apartTCP takes. Over
+// QUIC nobody would.
+func (g *gate) isQuestion(dir network.Direction, p peer.ID, at network.ConnMultiaddrs) bool {
+	return p == g.self && dir == network.DirInbound && isTCP(at.LocalMultiaddr())
 }
 
 func (*gate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool                    { return true }

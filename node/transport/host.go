@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"musafir/crdt"
 
@@ -39,21 +40,27 @@ type Config struct {
 	Admit func(crdt.DeviceID) bool
 
 	Log *slog.Logger // nil: none
+
+	tuning *tuning // nil outside tests
 }
 
 // A Host is a device on the network.
 type Host struct {
-	id     crdt.DeviceID
-	log    *slog.Logger
-	swarm  *swarm.Swarm
-	noise  sec.SecureTransport // with whoever answers, for Whois
-	served *multistream.MultistreamMuxer[protocol.ID]
-	ends   []func() error // undo what New did, last first
+	id      crdt.DeviceID
+	self    peer.ID      // the same for libp2p
+	process processNonce // of this host alone, where others have the same key
+	tuning  *tuning
+	log     *slog.Logger
+	swarm   *swarm.Swarm
+	noise   sec.SecureTransport // with whoever answers, for Whois and IsCopy
+	served  *multistream.MultistreamMuxer[protocol.ID]
+	ends    []func() error // undo what New did, last first
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	work    sync.WaitGroup  // calls and serving functions that Close waits for
-	dialing map[peer.ID]int // calls of Open that are under way
+	work    sync.WaitGroup             // calls and serving functions that Close waits for
+	dialing map[peer.ID]int            // calls of Open that are under way
+	idle    map[network.Conn]time.Time // since when they have no stream, as sweeps saw it
 }
 
 // New makes a host that listens already. Each address that it is to listen on is
@@ -65,12 +72,17 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		id:      crdt.DeviceIDOf(cfg.Key.Public().(ed25519.PublicKey)),
+		process: newProcessNonce(),
+		tuning:  cfg.tuning,
 		log:     cfg.Log,
 		served:  multistream.NewMultistreamMuxer[protocol.ID](),
 		dialing: map[peer.ID]int{},
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.tuning == nil {
+		h.tuning = usualTuning()
 	}
 	h.atClose(tapLibrary(h.log))
 	if err := h.start(cfg); err != nil {
@@ -87,6 +99,7 @@ func (h *Host) start(cfg Config) error {
 	h.swarm.Notify(&network.NotifyBundle{
 		ConnectedF: h.connected, DisconnectedF: h.disconnected, ListenCloseF: h.listenerEnded,
 	})
+	h.work.Go(h.sweepLoop)
 	return h.listen(cfg.Listen)
 }
 

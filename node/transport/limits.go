@@ -17,7 +17,10 @@ const (
 	memoryMax        = 64 << 20 // bytes that the limits are scaled to; they end at twice that
 	descriptorsMax   = 512
 	connsPerAddress  = 16
-	newPerSecond     = 50 // connections, from all addresses
+	connsInbound     = 256 // 128 sessions, and as many strangers, who are swept out
+	connsOutbound    = 128
+	handshakes       = 128 // inbound, under way: each may be a silent one, for a while
+	newPerSecond     = 50  // connections, from all addresses
 	newBurst         = 200
 	newPerAddress    = 2 // connections per second
 	newAddressBurst  = 32
@@ -33,8 +36,14 @@ const (
 
 // newLimits makes the resource manager. Loopback is not counted: several devices
 // run on one machine in a demo, and in tests.
-func newLimits() (network.ResourceManager, error) {
+func newLimits(inbound int) (network.ResourceManager, error) {
 	limits := rcmgr.DefaultLimits
+	limits.SystemBaseLimit.ConnsInbound = inbound
+	limits.SystemBaseLimit.Conns = inbound + connsOutbound
+	limits.SystemLimitIncrease.ConnsInbound = 0
+	limits.TransientBaseLimit.ConnsInbound = handshakes
+	limits.TransientBaseLimit.Conns = 2 * handshakes
+	limits.TransientBaseLimit.FD = 2 * handshakes
 	limits.ProtocolPeerBaseLimit.StreamsInbound = streamsPerDevice
 	limits.ProtocolPeerBaseLimit.StreamsOutbound = streamsPerDevice
 	limits.TransientBaseLimit.StreamsInbound = streamsPerDevice // not yet negotiated

@@ -68,7 +68,11 @@ func (h *Host) open(ctx context.Context, to crdt.DeviceID, addrs []string) (netw
 	}
 	h.offer(p, places)
 	defer h.withdraw(p)
-	return h.swarm.NewStream(ctx, p)
+	s, err := h.swarm.NewStream(ctx, p)
+	if err == nil {
+		h.used(s.Conn())
+	}
+	return s, err
 }
 
 // placesOf reads the addresses of one device.

@@ -23,9 +23,6 @@ func (h *Host) Prune() {
 		if !ok || local.IsUnspecified() || slices.Contains(ips, local.Unmap()) {
 			continue
 		}
-		h.logConn("its address is gone", c)
-		if err := c.Close(); err != nil {
-			h.log.Debug("close connection", "device", c.RemotePeer().String(), "error", err)
-		}
+		h.closeConn("its address is gone", c)
 	}
 }

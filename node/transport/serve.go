@@ -35,6 +35,7 @@ func (h *Host) accept(raw network.Stream) {
 		return
 	}
 	defer h.work.Done()
+	h.used(raw.Conn())
 	if err := h.negotiate(raw); err != nil {
 		raw.Reset()
 		h.log.Debug("inbound stream refused", "device", raw.Conn().RemotePeer().String(), "error", err)

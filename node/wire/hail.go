@@ -16,13 +16,25 @@ type Hail struct {
 	MAC     [16]byte // see HailMAC
 }
 
-const hailPrefix = "musafir hail 1"
+const (
+	hailPrefix  = "musafir hail 1"
+	provePrefix = "musafir prove 1"
+)
 
 // HailMAC proves that the dialer knows the camp's discovery key, to this
 // listener alone: the first 16 bytes of HMAC-SHA256 over both device ids.
 func HailMAC(key []byte, dialer, listener crdt.DeviceID) [16]byte {
-	b := []byte(hailPrefix)
-	for _, id := range []crdt.DeviceID{dialer, listener} {
+	return macOf(hailPrefix, key, dialer, listener)
+}
+
+// ProveMAC likewise proves that whoever asks for the other's admission knows the key.
+func ProveMAC(key []byte, asks, proves crdt.DeviceID) [16]byte {
+	return macOf(provePrefix, key, asks, proves)
+}
+
+func macOf(prefix string, key []byte, first, second crdt.DeviceID) [16]byte {
+	b := []byte(prefix)
+	for _, id := range []crdt.DeviceID{first, second} {
 		b = binary.AppendUvarint(b, uint64(len(id)))
 		b = append(b, id...)
 	}

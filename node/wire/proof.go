@@ -1,18 +1,29 @@
 package wire
 
 import (
+	"crypto/hmac"
 	"errors"
 
 	"musafir/crdt"
 )
 
-// A Prove asks a device that the other side does not know for its admission.
-type Prove struct{}
+// A Prove asks a device that the other side does not know for its admission. Nobody
+// but who knows the camp gets to see that.
+type Prove struct {
+	_   struct{} `cbor:",toarray"`
+	MAC [16]byte // see ProveMAC
+}
 
-func (*Prove) Kind() Kind                            { return KindProve }
-func (*Prove) check() error                          { return nil }
-func (*Prove) appendBody(dst []byte) ([]byte, error) { return crdt.AppendArray(dst, 0), nil }
-func (*Prove) parseBody([]byte) error                { return nil } // there is one body, which Parse compares
+// Fits tells whether the MAC is that of ProveMAC, in constant time.
+func (f *Prove) Fits(key []byte, asks, proves crdt.DeviceID) bool {
+	want := ProveMAC(key, asks, proves)
+	return hmac.Equal(want[:], f.MAC[:])
+}
+
+func (*Prove) Kind() Kind                              { return KindProve }
+func (*Prove) check() error                            { return nil }
+func (f *Prove) appendBody(dst []byte) ([]byte, error) { return appendCBOR(dst, f) }
+func (f *Prove) parseBody(body []byte) error           { return unmarshal(body, f) }
 
 // A Proof answers Prove: the entries that admit the device, packed as node/access
 // does it.

@@ -15,12 +15,18 @@ func Read(r *bufio.Reader) (Frame, error) { return ReadWithin(r, MaxFrameBytes) 
 // ReadWithin is Read with a lower limit for the frame, in bytes, for as long as
 // nobody knows who is speaking.
 func ReadWithin(r *bufio.Reader, limit int) (Frame, error) {
+	return ReadBounded(r, func() int { return limit })
+}
+
+// ReadBounded is ReadWithin with a limit that is asked for once a frame comes: who is
+// speaking may have been found out meanwhile.
+func ReadBounded(r *bufio.Reader, limit func() int) (Frame, error) {
 	n, err := readLength(r)
 	if err == io.EOF {
 		return nil, err
 	}
 	if err == nil {
-		err = tooLarge("frame", n, min(limit, MaxFrameBytes), "bytes")
+		err = tooLarge("frame", n, min(limit(), MaxFrameBytes), "bytes")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read length of a frame: %w", err)

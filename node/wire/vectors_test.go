@@ -36,7 +36,8 @@ type (
 		Key      []byte
 		Dialer   crdt.DeviceID
 		Listener crdt.DeviceID
-		MAC      []byte // out
+		MAC      []byte // of hail; out
+		Prove    []byte // its MAC, asked by the listener; out
 	}
 	frameVector struct {
 		Means  string
@@ -94,6 +95,8 @@ func (v *vectors) build(t testing.TB) {
 	for _, m := range v.MACs {
 		mac := wire.HailMAC(m.Key, m.Dialer, m.Listener)
 		m.MAC = mac[:]
+		prove := wire.ProveMAC(m.Key, m.Listener, m.Dialer)
+		m.Prove = prove[:]
 	}
 	for _, f := range v.Frames {
 		b, err := wire.Append(nil, f.frame(t))
@@ -116,6 +119,9 @@ func TestVectors(t *testing.T) {
 		return
 	}
 	for i := range want.MACs {
+		if !bytes.Equal(want.MACs[i].Prove, got.MACs[i].Prove) {
+			t.Errorf("MAC of prove %x, it is %x", want.MACs[i].Prove, got.MACs[i].Prove)
+		}
 		if !bytes.Equal(want.MACs[i].MAC, got.MACs[i].MAC) {
 			t.Errorf("MAC %x, it is %x", want.MACs[i].MAC, got.MACs[i].MAC)
 		}

@@ -1,0 +1,133 @@
+package transport_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"musafir/node/transport"
+)
+
+const idle = 500 * time.Millisecond // in these tests
+
+func TestIdleConnectionCloses(t *testing.T) {
+	for _, sweeper := range []string{"inbound", "outbound"} {
+		t.Run(sweeper, func(t *testing.T) {
+			bothTransports(t, func(t *testing.T, listen string) {
+				t.Parallel()
+				from, to := transport.Config{}, transport.Config{Listen: []string{listen}}
+				if sweeper == "inbound" {
+					to = transport.Swept(to, idle, 100)
+				} else {
+					from = transport.Swept(from, idle, 100)
+				}
+				a, b := newHost(t, from), newHost(t, to)
+				b.Handle(echo, serveEcho)
+				s := open(t, a, b, b.Addrs())
+				check(t, exchange(s, "x"))
+				time.Sleep(2 * idle)
+				check(t, exchange(s, "a connection with a stream stays"))
+				check(t, s.Close())
+				wantCloses(t, a, b)
+				check(t, exchange(open(t, a, b, b.Addrs()), "and another one comes"))
+			})
+		})
+	}
+}
+
+// wantCloses wants that the only connection goes on both sides, not before its time.
+func wantCloses(t *testing.T, a, b *transport.Host) {
+	t.Helper()
+	start := time.Now()
+	until(t, "both sides close", func() bool { return a.Conns()+b.Conns() == 0 })
+	took := time.Since(start)
+	if took < idle*9/10 || took > 6*idle {
+		t.Errorf("it took %s", took)
+	}
+	t.Logf("closed after %s", took)
+}
+
+// TestUsedConnectionStays: streams that no sweep sees count as well.
+func TestUsedConnectionStays(t *testing.T) {
+	t.Parallel()
+	a := newHost(t, transport.Swept(transport.Config{}, idle, 100))
+	b := newHost(t, transport.Swept(transport.Config{Listen: []string{tcp0}}, idle, 100))
+	b.Handle(echo, serveEcho)
+	local := ""
+	b.Handle("/test/where/1", func(s *transport.Stream) { fmt.Fprintln(s, s.Remote()); s.Close() })
+	for end := time.Now().Add(3 * idle); time.Now().Before(end); time.Sleep(idle / 3) {
+		s, err := a.Open(within(t), b.ID(), b.Addrs(), "/test/where/1")
+		check(t, err)
+		var where string
+		_, err = fmt.Fscanln(s, &where)
+		check(t, err)
+		check(t, s.Close())
+		if local != "" && where != local {
+			t.Fatalf("the connection from %s was replaced by one from %s", local, where)
+		}
+		local = where
+	}
+}
+
+// TestOpenWhileSwept opens around the moment at which the connection is closed. The
+// side that sweeps is the one that opens, so nothing may fail.
+func TestOpenWhileSwept(t *testing.T) {
+	t.Parallel()
+	a := newHost(t, transport.Swept(transport.Config{}, 20*time.Millisecond, 100))
+	b := newEcho(t, tcp0)
+	for i := range 100 {
+		s := open(t, a, b, b.Addrs())
+		check(t, exchange(s, "x"))
+		check(t, s.Close())
+		time.Sleep(20*time.Millisecond + time.Duration(i%10)*time.Millisecond/2)
+	}
+}
+
+// TestStrangersDoNotKeepMembersOut fills a small host with idle connections.
+func TestStrangersDoNotKeepMembersOut(t *testing.T) {
+	t.Parallel()
+	const limit = 80
+	b := newHost(t, transport.Swept(transport.Config{Listen: []string{tcp0}}, 8*idle, limit))
+	b.Handle(echo, serveEcho)
+	member := newHost(t, transport.Config{})
+	s := open(t, member, b, b.Addrs())
+	check(t, exchange(s, "x"))
+	for range limit - 1 {
+		_, err := rawConnect(t, newKey(t), portOf(b))
+		check(t, err)
+	}
+	full := time.Now()
+	late := newHost(t, transport.Config{})
+	if s, err := late.Open(within(t), b.ID(), b.Addrs(), echo); err == nil && exchange(s, "x") == nil {
+		t.Fatal("the host was not full")
+	}
+	until(t, "a member comes in", func() bool {
+		time.Sleep(idle / 10)
+		s, err := late.Open(within(t), b.ID(), b.Addrs(), echo)
+		return err == nil && exchange(s, "x") == nil
+	})
+	took := time.Since(full)
+	if took > 12*idle {
+		t.Errorf("a member was kept out for %s", took)
+	}
+	t.Logf("a member was kept out for %s", took)
+	check(t, exchange(s, "the session from before goes on"))
+}
+
+// TestRoomForSessions: 128 sessions and 100 strangers fit, and a member besides.
+func TestRoomForSessions(t *testing.T) {
+	b := newEcho(t, tcp0)
+	for i := range 228 {
+		c, err := rawConnect(t, newKey(t), portOf(b))
+		check(t, err)
+		if i < 128 {
+			_, err := rawOpen(t, c, echo)
+			check(t, err)
+		}
+	}
+	member := newHost(t, transport.Config{})
+	check(t, exchange(open(t, member, b, b.Addrs()), "x"))
+	if n := b.Conns(); n < 129 {
+		t.Errorf("there are %d connections", n)
+	}
+}
