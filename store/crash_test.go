@@ -32,9 +32,7 @@ func TestCrashes(t *testing.T) {
 		c.open(t)
 		for items := w.Shuffle(w.Items); len(items) > 0; {
 			n := min(len(items), 1+draw("batch", 8))
-			if c.commit(t, items[:n]) {
-				items = items[n:]
-			}
+			items = items[c.commit(t, items[:n]):]
 		}
 		c.model.Check(t, c.store)
 		storetest.VerifyClean(t, c.store)
@@ -84,8 +82,8 @@ func (c *crasher) fault(t storetest.TB, s *store.Store) func(string) error {
 	}
 }
 
-// commit tells whether the items are in the store now.
-func (c *crasher) commit(t storetest.TB, items []storetest.Item) bool {
+// commit tells how many of the items are in the store now.
+func (c *crasher) commit(t storetest.TB, items []storetest.Item) int {
 	t.Helper()
 	c.disk.Fault = c.fault(t, c.store)
 	b := c.store.Begin()
@@ -99,19 +97,25 @@ func (c *crasher) commit(t storetest.TB, items []storetest.Item) bool {
 	if err == nil {
 		c.model.Add(items...)
 	} else if tooLarge := strings.Contains(err.Error(), "larger than one transaction"); tooLarge && len(items) > 1 {
-		return c.commit(t, items[:len(items)/2]) && c.commit(t, items[len(items)/2:])
+		half := len(items) / 2
+		if n := c.commit(t, items[:half]); n < half {
+			return n
+		}
+		return half + c.commit(t, items[half:])
 	} else if !errors.Is(err, errFault) {
 		t.Fatalf("commit: %v", err)
 	}
 	if err != nil || c.draw("crash", 6) == 0 {
 		c.disk.Fault = nil
-		return c.crash(t, items, err)
+		if !c.crash(t, items, err) {
+			return 0
+		}
 	}
-	return true
+	return len(items)
 }
 
 // crash cuts the power, or, after a failure that leaves the store in order, goes
-// on.
+// on. It tells whether the items are in the store.
 func (c *crasher) crash(t storetest.TB, items []storetest.Item, failed error) bool {
 	t.Helper()
 	if failed != nil && c.store.Broken() == nil && c.draw("go on", 2) == 0 {

@@ -222,7 +222,8 @@ func (r *Replica) even(s *session) {
 }
 
 // onlySession keeps one of two sessions with the same process: the one that the
-// device with the lesser id dialled, or the newer one.
+// device with the lesser id dialled, where both did so at once, else the newer one:
+// nobody dials who has a session that works.
 func (r *Replica) onlySession(s *session) bool {
 	for _, other := range r.order {
 		if other == s || other.peer != s.peer || other.hello == nil || other.phase < waitFrontier {
@@ -232,7 +233,8 @@ func (r *Replica) onlySession(s *session) bool {
 			continue // a copy of the device, or what is left of a process that is gone
 		}
 		loser := other
-		if other.inbound != s.inbound && r.dialledByLesser(other) {
+		atOnce := s.began-other.began < dialledAtOnceMs
+		if atOnce && other.inbound != s.inbound && r.dialledByLesser(other) {
 			loser = s
 		}
 		r.end(loser, wire.ByeBusy, "another session of the two devices goes on")

@@ -14,8 +14,10 @@ const (
 	resetMostMs  = 30_000
 	renewEveryMs = 10_000 // until the device has a new key
 	rememberMs   = 60_000
-	shareAfterMs = 1_000 // without a change before it is noted what both hold
-	parkMs       = 400   // that a batch waits for what it builds on
+
+	dialledAtOnceMs = 5_000 // two sessions that began within it were dialled at the same time
+	shareAfterMs    = 1_000 // without a change before it is noted what both hold
+	parkMs          = 400   // that a batch waits for what it builds on
 
 	stillUsedMs = 120_000 // after a device got a new key, until whoever has the old one counts as another
 

@@ -142,7 +142,8 @@ func (w *World) resolution(b *store.Batch, key crdt.RecordKey) *crdt.Resolution 
 	return &crdt.Resolution{Path: c.Path, Entry: c.Siblings[0].Touch.Entry.Short()}
 }
 
-// Shuffle puts items into another order in which causes come first.
+// Shuffle puts items into another order in which causes come first, each once: two
+// copies of a device that do the same at the same time write the same entry.
 func (w *World) Shuffle(items []Item) []Item {
 	placed := map[crdt.EntryID]bool{{}: true}
 	ready := func(it Item) bool {
@@ -158,8 +159,10 @@ func (w *World) Shuffle(items []Item) []Item {
 		for !ready(left[i]) {
 			i = (i + 1) % len(left)
 		}
+		if !placed[left[i].ID] {
+			order = append(order, left[i])
+		}
 		placed[left[i].ID] = true
-		order = append(order, left[i])
 		left = append(left[:i], left[i+1:]...)
 	}
 	return order
