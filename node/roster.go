@@ -53,6 +53,7 @@ type acquaintance struct {
 	heard      []string
 	heardAt    time.Time
 	heardOn    string    // the interface
+	digest     [8]byte   // of what it held then
 	differs    time.Time // since when it holds something else, at each sighting; zero: it does not
 	lostAt     time.Time
 
@@ -187,6 +188,7 @@ func (r *roster) remember(id crdt.DeviceID, addr string) { r.person(id).remember
 func (r *roster) sighted(s Sighting, self crdt.DeviceID, own [8]byte, now time.Time) {
 	a := r.person(s.Device)
 	news := !slices.Equal(a.heard, s.Addrs) || now.Sub(a.heardAt) > heardFor
+	a.digest = s.Digest
 	a.heard, a.heardAt, a.heardOn = slices.Clone(s.Addrs), now, s.On
 	if s.Digest == own {
 		a.differs = time.Time{}

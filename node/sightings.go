@@ -14,7 +14,7 @@ type Seen struct {
 	At    time.Time // when it was heard last; zero: never
 	On    string    // the interface
 	Addrs []string  // where it said that it is, as multiaddrs; it may have said nothing
-	Same  bool      // it held what this device did
+	Same  bool      // it held what this device does now
 
 	Refused   string    // why this device turned it away; "": it did not
 	RefusedAt time.Time // when it did last
@@ -25,14 +25,14 @@ type Seen struct {
 func (n *Node) Seen() (list []Seen) {
 	n.meeting.Lock()
 	defer n.meeting.Unlock()
-	return n.roster.seen()
+	return n.roster.seen(*n.digest.Load())
 }
 
-func (r *roster) seen() (list []Seen) {
+func (r *roster) seen(own [8]byte) (list []Seen) {
 	for _, a := range r.list {
 		if a.typed == "" && (!a.heardAt.IsZero() || a.refused != "") {
 			list = append(list, Seen{
-				Device: a.id, At: a.heardAt, On: a.heardOn, Addrs: a.heard, Same: a.differs.IsZero() && !a.heardAt.IsZero(),
+				Device: a.id, At: a.heardAt, On: a.heardOn, Addrs: a.heard, Same: a.digest == own && !a.heardAt.IsZero(),
 				Refused: a.refused, RefusedAt: a.refusedAt,
 			})
 		}

@@ -14,7 +14,7 @@ func TestSeen(t *testing.T) {
 	r.place("10.0.0.9", false)
 	r.remember(deviceNo(1), "/ip4/10.0.0.1/tcp/7668")
 	r.met(deviceNo(2))
-	if list := r.seen(); len(list) != 0 {
+	if list := r.seen([8]byte{}); len(list) != 0 {
 		t.Errorf("nobody was heard, and seen are %+v", list)
 	}
 	s := sightingOf(3, 0)
@@ -23,7 +23,7 @@ func TestSeen(t *testing.T) {
 	r.hear(start.Add(time.Second), 7, 4)
 	r.refused(deviceNo(2), "it speaks another version", start)
 	seen := map[crdt.DeviceID]Seen{}
-	for _, x := range r.seen() {
+	for _, x := range r.seen([8]byte{}) {
 		seen[x.Device] = x
 	}
 	three, four, two := seen[deviceNo(3)], seen[deviceNo(4)], seen[deviceNo(2)]

@@ -66,7 +66,7 @@ func (a *app) connectOr(ctx context.Context, to reach) (*client, error) {
 // dial reaches a running daemon; nil if there is none, or only what one left.
 func (a *app) dial(ctx context.Context, dir string) *client {
 	r, err := readRunFile(dir)
-	if err != nil {
+	if err != nil || !r.isOf(dir) {
 		return nil
 	}
 	token, err := readToken(dir)

@@ -89,10 +89,14 @@ func diagnose(f doctor.Facts, r discovery.Report) api.Diagnosis {
 	return doc
 }
 
+// carrierDoubt is how long a device that was heard speaks for a network of which the
+// driver says that there is none: some report it wrongly.
+const carrierDoubt = 5 * time.Second
+
 // interfaceFacts leaves "vpn or container" as the one rank that matters.
 func interfaceFacts(i discovery.InterfaceReport) doctor.Interface {
 	f := doctor.Interface{
-		Name: i.Name, Addrs: i.Addrs, Up: i.Up, Connected: i.Connected, Multicast: i.Multicast, Loopback: i.Loopback,
+		Name: i.Name, Addrs: i.Addrs, Up: i.Up, Connected: i.Connected || time.Since(i.LastHeard) < carrierDoubt, Multicast: i.Multicast, Loopback: i.Loopback,
 		Virtual: i.Ranked != "lan", Unusable: i.Unusable,
 		Asked: i.Asked, Answered: i.Answered, Heard: i.Heard, Strangers: i.Strangers, Others: i.Others, LastHeard: i.LastHeard,
 	}

@@ -34,9 +34,9 @@ func (a *app) joinCommand() *cobra.Command {
 that holds no records yet. The device that made the code is found in the local
 network; where that cannot be, name its address. In place of CODE it takes the text of
 the QR code, which names the addresses too.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			t, err := parseTicket(args[0])
+			t, err := parseTicket(strings.Join(args, " ")) // a code is often read out in parts
 			if err != nil {
 				return usage(err)
 			}
@@ -63,7 +63,7 @@ func (a *app) join(ctx context.Context, t ticket, name string) error {
 	if err != nil {
 		return explainOpen(path, err)
 	}
-	w, err := knock(ctx, dir, t, name)
+	w, err := a.knock(ctx, dir, t, name)
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}
@@ -101,20 +101,23 @@ type search struct {
 
 	finder *discovery.Finder
 	heard  chan discovery.Heard
-	failed []error // at which nobody was reached
+	say    func(format string, args ...any)
+
+	given []error // of addresses that were given
+	unmet string  // where the device was heard that was not reached, and why
 }
 
 const (
 	heardMax    = 16              // notices that wait to be tried
 	afterTyped  = 8 * time.Second // of looking, when nobody answered at the addresses given
 	againAfter  = 2 * time.Second // at the same place
-	searchShown = 8               // addresses named in the end
+	networkless = 3 * time.Second // without any network, before the search ends
 )
 
 // knock finds the device that invites, and asks it to be admitted: at the addresses
 // given, and at those of devices heard that the code opens. It knocks nowhere else: a
 // knock shows this device's name and which invitation it has.
-func knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome, error) {
+func (a *app) knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome, error) {
 	net, err := openNetwork(dir.Device, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
@@ -124,7 +127,7 @@ func knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome
 	if err != nil {
 		return nil, err
 	}
-	s := &search{net: net, dir: dir, to: t, name: name, heard: make(chan discovery.Heard, heardMax)}
+	s := &search{net: net, dir: dir, to: t, name: name, say: a.say, heard: make(chan discovery.Heard, heardMax)}
 	key := t.code.FindKey()
 	s.finder = discovery.New(discovery.Config{Open: func() [][]byte { return [][]byte{key} }, Heard: s.take})
 	looking, stop := context.WithCancel(ctx)
@@ -154,11 +157,24 @@ func (s *search) take(h discovery.Heard) {
 func (s *search) try(ctx context.Context, d *door) (*welcome, error) {
 	w, err := d.knock(ctx, s.net, s.dir, s.to, s.name)
 	if errors.Is(err, errNobody) {
-		s.failed = append(s.failed, err)
+		s.missed(d, err)
 	} else if err != nil {
 		err = withHint(err, "%s", joinHint(err))
 	}
 	return w, err
+}
+
+// missed takes note of a door at which nobody was reached.
+func (s *search) missed(d *door, err error) {
+	if !d.heard {
+		s.given = append(s.given, err)
+		return
+	}
+	where := d.typed
+	if p, ok := parsePlace(d.typed); ok {
+		where = p.at.Addr().String()
+	}
+	s.unmet = where
 }
 
 // look tries whoever is heard. With addresses given it does so for a short time only.
@@ -171,9 +187,18 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 		ctx, cancel = context.WithTimeout(ctx, afterTyped)
 		defer cancel()
 	}
+	if !given {
+		s.say("Looking for the device that made this code, for at most %s ...", joinTimeout)
+	}
+	alone := time.NewTimer(networkless)
+	defer alone.Stop()
 	tried := map[string]time.Time{}
 	for {
 		select {
+		case <-alone.C:
+			if !s.hasNetwork() {
+				return nil, withHint(errors.New("this device is in no network"), "Join the Wi-Fi or plug in the cable first. musafir doctor says more.")
+			}
 		case h := <-s.heard:
 			addrs := h.Multiaddrs()
 			place := strings.Join(addrs, " ")
@@ -181,7 +206,7 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 				continue
 			}
 			tried[place] = time.Now()
-			if w, err := s.try(ctx, &door{id: h.Device, addrs: addrs, typed: addrs[0]}); err == nil || !errors.Is(err, errNobody) {
+			if w, err := s.try(ctx, &door{id: h.Device, addrs: addrs, typed: addrs[0], heard: true}); err == nil || !errors.Is(err, errNobody) {
 				return w, err
 			}
 		case <-ctx.Done():
@@ -195,8 +220,12 @@ func (s *search) gaveUp(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return errInterrupted
 	}
-	if len(s.failed) > 0 {
-		err := errors.Join(s.failed[:min(len(s.failed), searchShown)]...)
+	if s.unmet != "" {
+		return withHint(fmt.Errorf("the device that made the code was heard at %s, but the call to it does not get through", s.unmet),
+			"Most likely a firewall is in between: on both devices, let it pass TCP and UDP port 7668. musafir doctor says more.")
+	}
+	if len(s.given) > 0 {
+		err := errors.Join(s.given...)
 		return withHint(err, "%s", joinHint(err))
 	}
 	strangers := 0
@@ -205,10 +234,16 @@ func (s *search) gaveUp(ctx context.Context) error {
 	}
 	if strangers > 0 {
 		return withHint(errors.New("devices with musafir answer in this network, but none has an open invitation of that code"),
-			"Is the code right? Each is good for one device and a short time: make a new one with musafir invite.")
+			"Is the code right, and still good? Each is for one device and a short time: make a new one with musafir invite.")
 	}
 	return withHint(errors.New("no device with musafir was heard in this network"),
 		"Is musafir up on the other device, in the same network? If the network keeps devices apart, name its address: --peer %s", likely())
+}
+
+// hasNetwork tells whether there is any way to others.
+func (s *search) hasNetwork() bool {
+	r := s.finder.Report()
+	return r.Err != "" || slices.ContainsFunc(r.Interfaces, func(i discovery.InterfaceReport) bool { return i.Unusable == "" })
 }
 
 // likely is an example of an address: that of the network's router or hotspot, where
@@ -235,6 +270,7 @@ func joinHint(err error) string {
 type door struct {
 	id    crdt.DeviceID // "" where only the address is known
 	addrs []string      // multiaddrs
+	heard bool          // there, by what the code opens
 	typed string        // the first of its addresses, as it was given
 }
 

@@ -26,6 +26,15 @@ type runFile struct {
 	Listen []string `json:"listen"`
 	Phones string   `json:"phones,omitempty"`
 	PID    int      `json:"pid"`
+	Data   string   `json:"data"` // the directory that it serves
+}
+
+// isOf tells whether the file speaks of that directory, and was not copied along with
+// it.
+func (r *runFile) isOf(dir string) bool {
+	served, err := os.Stat(r.Data)
+	here, err2 := os.Stat(dir)
+	return err != nil || err2 != nil || os.SameFile(served, here)
 }
 
 var errNoToken = errors.New("there is no API token")

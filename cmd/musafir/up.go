@@ -121,7 +121,11 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	if err != nil {
 		return usage(err)
 	}
-	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: d.addrs(), PID: os.Getpid()}
+	data, err := filepath.Abs(dir)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: d.addrs(), PID: os.Getpid(), Data: data}
 	s := newService(d, tokenOf(dir), log, []string{host})
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, l) }()

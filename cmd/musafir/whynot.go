@@ -45,7 +45,12 @@ func whyNot(err error) string {
 	case isRefused(err):
 		return "nothing listens there: musafir is not up, or has another port"
 	case isUnreachable(err):
+		if isAny(err, syscall.EHOSTUNREACH, winUnreachable) {
+			return "nothing answers there: it is off, out of reach, or a firewall refuses"
+		}
 		return "there is no way to it: this device is in another network, or in none"
+	case isAny(err, syscall.EPERM, syscall.EACCES):
+		return "a firewall on this device forbids it: let it pass TCP and UDP port 7668"
 	case isTimeout(err):
 		return "no answer in time: it is off, in another network, or behind a firewall"
 	case isAny(err, node.ErrSelf, transport.ErrSelf):

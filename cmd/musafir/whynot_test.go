@@ -20,6 +20,8 @@ func TestWhyNot(t *testing.T) {
 		"its IP address would do":             &net.DNSError{Err: "no such host"},
 		"nothing listens there":               syscall.ECONNREFUSED,
 		"there is no way to it":               errors.Join(syscall.ENETUNREACH, errors.New("x")),
+		"nothing answers there":               syscall.EHOSTUNREACH,
+		"a firewall on this device":           syscall.EPERM,
 		"no answer in time":                   context.DeadlineExceeded,
 		"behind a firewall":                   os.ErrDeadlineExceeded,
 		"this device itself":                  node.ErrSelf,

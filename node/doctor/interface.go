@@ -26,7 +26,7 @@ func (i *Interface) State() State {
 		return ThisMachine
 	case !i.Up:
 		return Off
-	case !i.Connected && !i.hears(): // some drivers report it wrongly
+	case !i.Connected:
 		return NoLink
 	case len(i.Addrs) == 0:
 		return NoAddress

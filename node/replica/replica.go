@@ -113,6 +113,9 @@ func (r *Replica) heard(id Session, take func(*session) error) error {
 		return nil
 	}
 	s.lastHeard = r.now
+	if p := r.peers[s.peer]; p != nil && s.trusted {
+		p.lastHeard = r.wall
+	}
 	return take(s)
 }
 

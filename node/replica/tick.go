@@ -15,7 +15,7 @@ func (r *Replica) tick() {
 		case s.phase == waitHail && r.now-s.began > HandshakeMs:
 			r.vanish(s)
 		case s.phase < waitFrontier && r.now-s.began > HandshakeMs:
-			r.end(s, wire.ByeStranger, "the handshake took too long")
+			r.end(s, wire.ByeDone, "the handshake took too long") // no refusal: the network may be slow
 		case r.now-s.lastHeard > silentMs:
 			r.end(s, wire.ByeDone, "nothing was heard")
 		case r.overdue(s):
