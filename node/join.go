@@ -84,7 +84,7 @@ func takeControlLogs(r *bufio.Reader, welcome *wire.Welcome, self crdt.DeviceID)
 		if !ok {
 			break
 		}
-		if size += entryBytes(b); size > joinBytes {
+		if size += b.EntryBytes(); size > joinBytes {
 			return nil, fmt.Errorf("the control logs take more than %d bytes", joinBytes)
 		}
 		batch, err := v.Add(b)

@@ -132,8 +132,7 @@ func (n *Node) post(e any) bool {
 // beside the loop.
 func (n *Node) read(life context.Context, l *link) error {
 	r := bufio.NewReaderSize(counter{l.stream, &l.received}, readBuffer)
-	v := replica.NewVerifier(n.cfg.Writer.Camp, n.cfg.Logs)
-	gap := 0
+	frames := replica.NewReader(l.id, n.cfg.Writer.Camp, n.cfg.Logs)
 	for {
 		f, err := wire.ReadBounded(r, l.limit)
 		if err != nil {
@@ -143,17 +142,12 @@ func (n *Node) read(life context.Context, l *link) error {
 			}
 			return ended(err)
 		}
-		var event any = replica.Framed{Session: l.id, Frame: f}
-		if b, ok := f.(*wire.Batch); ok {
-			if !l.trusted.Load() {
-				n.post(replica.BadInput{Session: l.id, Err: errTooSoon})
-				<-l.ended
-				return nil
-			}
-			if event, gap = arrival(v, l.id, b, gap); event == nil {
-				continue
-			}
+		if _, bulk := f.(*wire.Batch); bulk && !l.trusted.Load() {
+			n.post(replica.BadInput{Session: l.id, Err: errTooSoon})
+			<-l.ended
+			return nil
 		}
+		event := frames.Event(f)
 		if a, ok := event.(replica.Arrival); ok && a.Batch != nil && l.pending.Acquire(life, int64(a.Batch.Bytes)) != nil {
 			return nil
 		}
@@ -183,41 +177,6 @@ func (c counter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.bytes.Add(uint64(n))
 	return n, err
-}
-
-// arrival takes a frame of a batch. gap counts the bytes of a batch that goes on
-// from what is not held: the rest of it is skipped.
-func arrival(v *replica.Verifier, id replica.Session, b *wire.Batch, gap int) (event any, _ int) {
-	size := entryBytes(b)
-	if gap > 0 {
-		if !b.End {
-			return nil, gap + size
-		}
-		return replica.Arrival{Session: id, Gap: true, Bytes: gap + size}, 0
-	}
-	got, err := v.Add(b)
-	switch {
-	case errors.Is(err, replica.ErrGap):
-		v.Reset()
-		if !b.End {
-			return nil, size
-		}
-		return replica.Arrival{Session: id, Gap: true, Bytes: size}, 0
-	case err != nil:
-		return replica.BadInput{Session: id, Err: err}, 0
-	case got == nil:
-		return nil, 0
-	}
-	return replica.Arrival{Session: id, Batch: got}, 0
-}
-
-func entryBytes(b *wire.Batch) (size int) {
-	for i := range b.Runs {
-		for _, e := range b.Runs[i].Entries {
-			size += len(e)
-		}
-	}
-	return size
 }
 
 func ended(err error) error {

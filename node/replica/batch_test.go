@@ -229,6 +229,21 @@ func TestBatchAfterGap(t *testing.T) {
 	if event, ok := r.Event(a.cut(a.own(0))[0]).(replica.Arrival); !ok || event.Gap || len(event.Batch.Items) != 3 {
 		t.Errorf("the next batch is %+v", event)
 	}
+
+	// One that never ends is not read for ever.
+	skipped := 0
+	for skipped <= wire.MaxBatchBytes {
+		if _, ok := r.Event(&first).(replica.Underway); !ok {
+			break
+		}
+		skipped += first.EntryBytes()
+	}
+	if skipped == 0 || skipped > wire.MaxBatchBytes {
+		t.Errorf("%d bytes were skipped", skipped)
+	}
+	if _, ok := r.Event(&first).(replica.BadInput); !ok {
+		t.Error("a batch beyond the limit is no breach")
+	}
 }
 
 // logs are entries as a store would stream them.

@@ -46,7 +46,9 @@ func (r *Reader) Event(f wire.Frame) any {
 
 // skip passes over a batch up to its end.
 func (r *Reader) skip(b *wire.Batch) any {
-	r.skipped += b.EntryBytes()
+	if r.skipped += b.EntryBytes(); r.skipped > wire.MaxBatchBytes {
+		return BadInput{Session: r.session, Err: &crdt.LimitError{What: "batch", Size: r.skipped, Max: wire.MaxBatchBytes, Unit: "bytes"}}
+	}
 	if !b.End {
 		return Underway{Session: r.session}
 	}
