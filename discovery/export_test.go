@@ -7,8 +7,6 @@ import (
 	"musafir/crdt"
 )
 
-const Fresh = fresh
-
 // AskLibrary asks once by IPv6 with the library's client, and gives the devices whose
 // notices a key opens.
 func AskLibrary(ctx context.Context, on string, key []byte) (found []crdt.DeviceID, err error) {

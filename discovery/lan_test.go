@@ -222,7 +222,9 @@ func (d *device) on(name string) discovery.InterfaceReport {
 // reports waits until the report of an interface is as it should be.
 func (d *device) reports(what, name string, fits func(discovery.InterfaceReport) bool) discovery.InterfaceReport {
 	d.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		i := d.on(name)
 		if fits(i) {
 			return i

@@ -25,7 +25,7 @@ func TestIdleConnectionCloses(t *testing.T) {
 				b.Handle(echo, serveEcho)
 				s := open(t, a, b, b.Addrs())
 				check(t, exchange(s, "x"))
-				time.Sleep(2 * idle)
+				awaitSweeps(t, sweeper == "inbound", a, b)
 				check(t, exchange(s, "a connection with a stream stays"))
 				check(t, s.Close())
 				wantCloses(t, a, b)
@@ -33,6 +33,22 @@ func TestIdleConnectionCloses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// awaitSweeps waits until the side that sweeps has closed a connection that is
+// younger than all others: that of one more host, which has no stream.
+func awaitSweeps(t *testing.T, inbound bool, a, b *transport.Host) {
+	t.Helper()
+	if inbound {
+		a = newHost(t, transport.Config{})
+	} else {
+		b = newEcho(t, tcp0)
+	}
+	s := open(t, a, b, b.Addrs())
+	check(t, exchange(s, "x"))
+	check(t, s.Close())
+	other := map[bool]*transport.Host{true: a, false: b}[inbound]
+	until(t, "the younger connection closes", func() bool { return other.Conns() == 0 })
 }
 
 // wantCloses wants that the only connection goes on both sides, not before its time.
@@ -55,7 +71,9 @@ func TestUsedConnectionStays(t *testing.T) {
 	b.Handle(echo, serveEcho)
 	local := ""
 	b.Handle("/test/where/1", func(s *transport.Stream) { fmt.Fprintln(s, s.Remote()); s.Close() })
-	for end := time.Now().Add(3 * idle); time.Now().Before(end); time.Sleep(idle / 3) {
+	use := time.NewTicker(idle / 3)
+	defer use.Stop()
+	for range 10 {
 		s, err := a.Open(within(t), b.ID(), b.Addrs(), "/test/where/1")
 		check(t, err)
 		var where string
@@ -66,6 +84,7 @@ func TestUsedConnectionStays(t *testing.T) {
 			t.Fatalf("the connection from %s was replaced by one from %s", local, where)
 		}
 		local = where
+		<-use.C
 	}
 }
 
@@ -75,11 +94,13 @@ func TestOpenWhileSwept(t *testing.T) {
 	t.Parallel()
 	a := newHost(t, transport.Swept(transport.Config{}, 20*time.Millisecond, 100))
 	b := newEcho(t, tcp0)
-	for i := range 100 {
+	beat := time.NewTicker(22500 * time.Microsecond) // it drifts along the sweeps
+	defer beat.Stop()
+	for range 100 {
 		s := open(t, a, b, b.Addrs())
 		check(t, exchange(s, "x"))
 		check(t, s.Close())
-		time.Sleep(20*time.Millisecond + time.Duration(i%10)*time.Millisecond/2)
+		<-beat.C
 	}
 }
 
@@ -102,7 +123,6 @@ func TestStrangersDoNotKeepMembersOut(t *testing.T) {
 		t.Fatal("the host was not full")
 	}
 	until(t, "a member comes in", func() bool {
-		time.Sleep(idle / 10)
 		s, err := late.Open(within(t), b.ID(), b.Addrs(), echo)
 		return err == nil && exchange(s, "x") == nil
 	})
