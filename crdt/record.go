@@ -234,7 +234,7 @@ type merge struct {
 	index  map[ShortID]*source // of the record's sources; nil: search them
 	held   Held
 	effect *Effect // nil: not asked for
-	todo   []claim
+	left   []claim
 	passed map[conduit]bool
 }
 
@@ -255,14 +255,14 @@ func (m *merge) carry(t *Touch) {
 // push queues the claims of one slot.
 func (m *merge) push(t *Touch, slot int) {
 	for nth := range t.Change.supersedes(slot) {
-		m.todo = append(m.todo, claim{t, slot, nth})
+		m.left = append(m.left, claim{t, slot, nth})
 	}
 }
 
 func (m *merge) drain() {
-	for n := len(m.todo) - 1; n >= 0; n = len(m.todo) - 1 {
-		c := m.todo[n]
-		m.todo = m.todo[:n]
+	for n := len(m.left) - 1; n >= 0; n = len(m.left) - 1 {
+		c := m.left[n]
+		m.left = m.left[:n]
 		m.claim(c)
 	}
 }

@@ -109,12 +109,12 @@ func (c *composer) rewind(all func() ([]*Touch, error)) error {
 		}
 	}
 	past := make(map[ShortID]bool, len(touches))
-	for todo := slices.Clone(seen); len(todo) > 0; {
-		name := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for left := slices.Clone(seen); len(left) > 0; {
+		name := left[len(left)-1]
+		left = left[:len(left)-1]
 		if t := held[name]; t != nil && !past[name] {
 			past[name] = true
-			todo = append(todo, t.Change.Names...)
+			left = append(left, t.Change.Names...)
 		}
 	}
 	for i, t := range touches {

@@ -208,7 +208,7 @@ func TestNoteIsRemembered(t *testing.T) {
 }
 
 // What nothing changes writes no entry.
-func TestNothingToDo(t *testing.T) {
+func TestNothingWaits(t *testing.T) {
 	disk, key := found(t)
 	r := open(t, disk, key)
 	_, err := r.Write(context.Background(), set("p", text("a", "1")))

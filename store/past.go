@@ -34,9 +34,9 @@ func (s *Store) Past(of crdt.Ref) (func(crdt.Ref) bool, error) {
 	defer v.close()
 	p := past{s: s, v: v, upTo: map[uint32]uint64{}}
 	p.reach(of.Branch, of.Seq)
-	for len(p.todo) > 0 {
-		next := p.todo[len(p.todo)-1]
-		p.todo = p.todo[:len(p.todo)-1]
+	for len(p.left) > 0 {
+		next := p.left[len(p.left)-1]
+		p.left = p.left[:len(p.left)-1]
 		if err := p.read(next); err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ type past struct {
 	s    *Store
 	v    view
 	upTo map[uint32]uint64 // per branch: entries below this are in it
-	todo []span
+	left []span
 }
 
 // A span is a part of a branch whose headers are still to be read.
@@ -65,7 +65,7 @@ func (p *past) reach(n uint32, seq uint64) {
 	from, known := max(p.upTo[n], b.From), p.upTo[n] > 0
 	if seq+1 > from || !known {
 		p.upTo[n] = max(p.upTo[n], seq+1)
-		p.todo = append(p.todo, span{n, from, seq})
+		p.left = append(p.left, span{n, from, seq})
 	}
 	if !known && b.From > 0 {
 		p.reach(b.Parent, b.From-1)

@@ -70,9 +70,9 @@ func troubleOf(err error) doctor.Finding {
 	var h hint
 	switch {
 	case errors.Is(err, store.ErrNoCamp):
-		f.Todo = "Make one: musafir up. Or join one: musafir join CODE"
+		f.Remedy = "Make one: musafir up. Or join one: musafir join CODE"
 	case errors.As(err, &h):
-		f.Todo = h.todo
+		f.Remedy = h.remedy
 	}
 	return f
 }
@@ -101,8 +101,8 @@ func printDoctor(w io.Writer, doc doctorDoc) {
 	printHeard(w, doc.Heard)
 	for _, f := range doc.Findings {
 		fmt.Fprintf(w, "%s: %s\n", levelWords[f.Level], printable(f.Text))
-		if f.Todo != "" {
-			fmt.Fprintf(w, "  To do: %s\n", printable(f.Todo))
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "  To do: %s\n", printable(f.Remedy))
 		}
 	}
 }

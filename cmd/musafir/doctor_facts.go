@@ -32,7 +32,7 @@ func (d *device) Doctor(ctx context.Context, clocks []api.Advice) (api.Diagnosis
 	}
 	f := d.facts(peers)
 	for _, c := range clocks {
-		f.Clocks = append(f.Clocks, doctor.Finding{Level: doctor.Problem, Text: c.Text, Todo: c.Todo})
+		f.Clocks = append(f.Clocks, doctor.Finding{Level: doctor.Problem, Text: c.Text, Remedy: c.Remedy})
 	}
 	return diagnose(f, d.report()), nil
 }
@@ -84,7 +84,7 @@ func diagnose(f doctor.Facts, r discovery.Report) api.Diagnosis {
 		doc.Heard = append(doc.Heard, heardDoc(h, f.Peers))
 	}
 	for _, x := range doctor.Diagnose(f) {
-		doc.Findings = append(doc.Findings, api.Finding{Level: string(x.Level), Text: x.Text, Todo: x.Todo})
+		doc.Findings = append(doc.Findings, api.Finding{Level: string(x.Level), Text: x.Text, Remedy: x.Remedy})
 	}
 	return doc
 }

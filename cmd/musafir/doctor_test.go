@@ -95,14 +95,14 @@ func TestTroubleOf(t *testing.T) {
 		"musafir join CODE": explainOpen("dir", store.ErrNoCamp),
 		"end it":            explainOpen("dir", store.ErrInUse),
 	} {
-		if f := troubleOf(err); f.Level != doctor.Problem || !strings.HasPrefix(f.Text, "dir: ") || !strings.Contains(f.Todo, want) {
+		if f := troubleOf(err); f.Level != doctor.Problem || !strings.HasPrefix(f.Text, "dir: ") || !strings.Contains(f.Remedy, want) {
 			t.Errorf("%+v", f)
 		}
 	}
 }
 
 func TestPrintDoctor(t *testing.T) {
-	f := doctor.Facts{Look: doctor.Shut, Trouble: doctor.Finding{Level: doctor.Problem, Text: "It is \x1b[2J shut.", Todo: "Open it."}}
+	f := doctor.Facts{Look: doctor.Shut, Trouble: doctor.Finding{Level: doctor.Problem, Text: "It is \x1b[2J shut.", Remedy: "Open it."}}
 	d := diagnose(f, discovery.Report{Interfaces: []discovery.InterfaceReport{
 		{Name: "lo", Loopback: true}, {Name: "docker0", Ranked: "vpn or container"},
 		{Name: "eth0", Ranked: "lan", Up: true, Connected: true, Multicast: true, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}, Asked: 4, Others: 2},

@@ -56,10 +56,10 @@ func TestExplainPlaces(t *testing.T) {
 		{0, errors.New("odd"), "listen on /ip4/0.0.0.0/tcp/7668: odd\n", false},
 	} {
 		err := explainPlaces(listen, fmt.Errorf("listen on %s: %w", listen[tt.at], tt.err))
-		text, todo, _ := strings.Cut(tt.want, "\n")
+		text, remedy, _ := strings.Cut(tt.want, "\n")
 		var h hint
-		if err.Error() != text || todo != "" && (!errors.As(err, &h) || !strings.Contains(h.todo, todo)) || isUsage(err) != tt.usages {
-			t.Errorf("%v (%q)", err, h.todo)
+		if err.Error() != text || remedy != "" && (!errors.As(err, &h) || !strings.Contains(h.remedy, remedy)) || isUsage(err) != tt.usages {
+			t.Errorf("%v (%q)", err, h.remedy)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func recordArgs(n int) cobra.PositionalArgs {
 // A hint is an error with what to do about it.
 type hint struct {
 	error
-	todo string
+	remedy string
 }
 
 func (e hint) Unwrap() error { return e.error }
@@ -161,7 +161,7 @@ func (a *app) explain(err error) {
 	fmt.Fprintf(a.errs, "musafir: %v\n", err)
 	var h hint
 	if errors.As(err, &h) {
-		fmt.Fprintf(a.errs, "  %s\n", h.todo)
+		fmt.Fprintf(a.errs, "  %s\n", h.remedy)
 	}
 }
 

@@ -44,9 +44,9 @@ type Heard struct {
 
 // A Finding is one thing that is the case.
 type Finding struct {
-	Level string `json:"level"` // "problem", "note" or "ok"
-	Text  string `json:"text"`
-	Todo  string `json:"todo"` // "": nothing
+	Level  string `json:"level"` // "problem", "note" or "ok"
+	Text   string `json:"text"`
+	Remedy string `json:"remedy"` // "": nothing
 }
 
 // doctor looks at how this device stands to its networks and to the others.

@@ -14,7 +14,7 @@ import (
 // Doctor of the tests has nothing to tell.
 func (d *device) Doctor(context.Context, []api.Advice) (api.Diagnosis, error) {
 	return api.Diagnosis{
-		Interfaces: []api.Interface{}, Heard: []api.Heard{}, Findings: []api.Finding{{Level: "note", Text: "This camp has no other device yet.", Todo: "musafir invite"}},
+		Interfaces: []api.Interface{}, Heard: []api.Heard{}, Findings: []api.Finding{{Level: "note", Text: "This camp has no other device yet.", Remedy: "musafir invite"}},
 	}, nil
 }
 
@@ -39,7 +39,7 @@ func TestDoctor(t *testing.T) {
 		},
 		Heard: []api.Heard{{ID: "12D3A", Name: "tent", Addresses: []string{"/ip4/10.77.0.2/tcp/7668"}, Interface: "eth0", LastHeard: "2026-11-20T10:00:00.000Z"}},
 		Findings: []api.Finding{
-			{Level: "problem", Text: "No connection comes about.", Todo: "Look at the firewall."}, {Level: "ok", Text: "In touch."},
+			{Level: "problem", Text: "No connection comes about.", Remedy: "Look at the firewall."}, {Level: "ok", Text: "In touch."},
 		},
 	}}
 	s := newSiteOver(t, func(d *device) api.Backend { e.device = d; return e })
@@ -60,7 +60,7 @@ func TestDoctor(t *testing.T) {
 	if len(got.Peers) != 2 || got.Clock.AheadMs != -threeHours || !strings.HasPrefix(got.Clock.Warning, "This device's clock is 3 hours behind") {
 		t.Errorf("%+v", got)
 	}
-	if len(e.clocks) != 1 || e.clocks[0].String() != got.Clock.Warning || !strings.HasPrefix(e.clocks[0].Todo, "Set the one") {
+	if len(e.clocks) != 1 || e.clocks[0].String() != got.Clock.Warning || !strings.HasPrefix(e.clocks[0].Remedy, "Set the one") {
 		t.Errorf("was told of clocks %+v", e.clocks)
 	}
 	s.do("GET", "/v1/doctor", "", "Authorization: ").problem(401, "Bearer")

@@ -23,9 +23,9 @@ func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) 
 }
 
 // Advice is what is the case, and what to do about it: a sentence each.
-type Advice struct{ Text, Todo string }
+type Advice struct{ Text, Remedy string }
 
-func (a Advice) String() string { return a.Text + " " + a.Todo }
+func (a Advice) String() string { return a.Text + " " + a.Remedy }
 
 // clockOf compares this device's clock with those of the devices in touch.
 func clockOf(inTouch []Peer) (clock, []Advice) {

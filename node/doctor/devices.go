@@ -25,7 +25,7 @@ func (x *exam) devices() []Finding {
 		case h != nil:
 			found = append(found, x.unreached(p, h))
 		case p.Typed != "" && p.Failure.Kind != None:
-			found = append(found, Finding{Problem, fmt.Sprintf("%s was not reached at %s: %s", p.who(), p.Typed, ended(p.Failure.Text)), unreachedTodo})
+			found = append(found, Finding{Problem, fmt.Sprintf("%s was not reached at %s: %s", p.who(), p.Typed, ended(p.Failure.Text)), unreachedRemedy})
 		default:
 			away = append(away, p)
 		}
@@ -51,14 +51,14 @@ func (x *exam) waiting(list []Peer) []Finding {
 		h := x.heard[p.ID]
 		texts = append(texts, fmt.Sprintf("%s (at %s on %s, %s)", called(p.Name, p.ID), addressList(h.Addrs), h.On, ago(x.Now.Sub(h.At))))
 	}
-	todo := "Wait some seconds, and look again."
+	remedy := "Wait some seconds, and look again."
 	if x.touches() {
-		todo = "Devices pass on what others wrote, and meet in turn. Look again in a minute."
+		remedy = "Devices pass on what others wrote, and meet in turn. Look again in a minute."
 	}
-	return []Finding{{Note, "Heard, and not in touch yet: " + listed(texts) + ".", todo}}
+	return []Finding{{Note, "Heard, and not in touch yet: " + listed(texts) + ".", remedy}}
 }
 
-const unreachedTodo = "Is musafir up there, in the same network, and is the address right? There, musafir status and musafir up say where it is reached."
+const unreachedRemedy = "Is musafir up there, in the same network, and is the address right? There, musafir status and musafir up say where it is reached."
 
 func refused(p Peer) Finding {
 	text := p.who() + " was turned away by this one: "
@@ -135,11 +135,11 @@ func (x *exam) away(list []Peer) []Finding {
 	for _, p := range list {
 		texts = append(texts, called(p.Name, p.ID)+" ("+x.lastContact(p)+")")
 	}
-	return []Finding{{Note, "Not in touch: " + listed(texts) + ".", x.awayTodo()}}
+	return []Finding{{Note, "Not in touch: " + listed(texts) + ".", x.awayRemedy()}}
 }
 
-// awayTodo is nothing where the network is what to look at.
-func (x *exam) awayTodo() string {
+// awayRemedy is nothing where the network is what to look at.
+func (x *exam) awayRemedy() string {
 	ask := "musafir up there, and in the same network? Otherwise " + x.byAddress()
 	switch {
 	case x.Look != Looks:
@@ -200,7 +200,7 @@ func (x *exam) places() (found []Finding) {
 		case p.Answers != "":
 			found = append(found, Finding{Problem, fmt.Sprintf("At %s a device answers that is not in this camp, %s.", p.Addr, called("", p.Answers)), "Is the address right?"})
 		case p.Failure.Kind != None:
-			found = append(found, Finding{Problem, fmt.Sprintf("At %s nobody was reached: %s", p.Addr, ended(p.Failure.Text)), unreachedTodo})
+			found = append(found, Finding{Problem, fmt.Sprintf("At %s nobody was reached: %s", p.Addr, ended(p.Failure.Text)), unreachedRemedy})
 		}
 	}
 	return found

@@ -5,7 +5,7 @@
 // findings, the gravest first:
 //
 //	for _, f := range doctor.Diagnose(facts) {
-//		fmt.Println(f.Level, f.Text, f.Todo)
+//		fmt.Println(f.Level, f.Text, f.Remedy)
 //	}
 //
 // It is for people who run a network for the first time. What is not known it does

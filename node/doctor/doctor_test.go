@@ -83,10 +83,10 @@ const (
 )
 
 var cases = []struct {
-	name  string
-	facts Facts
-	want  []string // "level: text"
-	todo  string   // a part of what to do about the first
+	name   string
+	facts  Facts
+	want   []string // "level: text"
+	remedy string   // a part of what to do about the first
 }{
 	// All is well.
 	{"in touch", facts(), []string{`ok: The other device of the camp is in touch: "tent".`}, ""},
@@ -310,8 +310,8 @@ func TestDiagnose(t *testing.T) {
 			if !slices.Equal(got, tt.want) {
 				t.Fatalf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
-			if todo := found[0].Todo; !strings.Contains(todo, tt.todo) || tt.todo == "" && todo != "" {
-				t.Errorf("to do: %q, want %q in it", todo, tt.todo)
+			if remedy := found[0].Remedy; !strings.Contains(remedy, tt.remedy) || tt.remedy == "" && remedy != "" {
+				t.Errorf("to do: %q, want %q in it", remedy, tt.remedy)
 			}
 		})
 	}

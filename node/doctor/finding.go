@@ -19,9 +19,9 @@ const (
 
 // A Finding is one thing that is the case.
 type Finding struct {
-	Level Level
-	Text  string // sentences
-	Todo  string // what to do about it, a sentence; "": nothing
+	Level  Level
+	Text   string // sentences
+	Remedy string // what to do about it, a sentence; "": nothing
 }
 
 // grave orders the levels.

@@ -138,12 +138,12 @@ func (x *exam) otherCamps(t tally) []Finding {
 }
 
 // quiet is for what keeps devices apart, unless it keeps only some.
-func (x *exam) quiet(text, todo string) []Finding {
+func (x *exam) quiet(text, remedy string) []Finding {
 	level := Problem
 	if x.Look == Shut || x.touches() {
 		level = Note
 	}
-	return []Finding{{level, text, todo}}
+	return []Finding{{level, text, remedy}}
 }
 
 // apart is what to do where nothing is heard.

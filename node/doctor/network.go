@@ -19,9 +19,9 @@ func (x *exam) byAddress() string {
 
 // advice is what is wrong with interfaces, and what to do.
 var advice = []struct {
-	state State
-	text  func(names []string) string
-	todo  string
+	state  State
+	text   func(names []string) string
+	remedy string
 }{
 	{Off, func(n []string) string { return listed(n) + verb(len(n), " is", " are") + " turned off." },
 		"Turn it on in the network settings of the system, and flight mode off."},
@@ -80,12 +80,12 @@ func (x *exam) badInterfaces() (found []Finding) {
 	}
 	for _, a := range advice {
 		bad := slices.DeleteFunc(x.lan(), func(i *Interface) bool { return i.State() != a.state })
-		todo := a.todo
+		remedy := a.remedy
 		if level == Note {
-			todo = "If the devices that are missing are there: " + strings.ToLower(todo[:1]) + todo[1:]
+			remedy = "If the devices that are missing are there: " + strings.ToLower(remedy[:1]) + remedy[1:]
 		}
 		if len(bad) > 0 {
-			found = append(found, Finding{level, a.text(names(bad)), todo})
+			found = append(found, Finding{level, a.text(names(bad)), remedy})
 		}
 	}
 	for _, i := range x.lan() {
@@ -98,7 +98,7 @@ func (x *exam) badInterfaces() (found []Finding) {
 
 // noInterface is said where there is nothing that could lead to devices nearby.
 func (x *exam) noInterface() Finding {
-	const todo = "Plug in a cable or a Wi-Fi adapter, and join the network of the other devices."
+	const remedy = "Plug in a cable or a Wi-Fi adapter, and join the network of the other devices."
 	var virtual []string
 	for i := range x.Interfaces {
 		if x.Interfaces[i].Virtual && x.Interfaces[i].Up {
@@ -106,9 +106,9 @@ func (x *exam) noInterface() Finding {
 		}
 	}
 	if len(virtual) > 0 {
-		return Finding{Problem, "The only networks of this device are of VPNs or containers: " + listed(virtual) + ".", todo}
+		return Finding{Problem, "The only networks of this device are of VPNs or containers: " + listed(virtual) + ".", remedy}
 	}
-	return Finding{Problem, "This device has no network: there is nothing but the way to itself (loopback).", todo}
+	return Finding{Problem, "This device has no network: there is nothing but the way to itself (loopback).", remedy}
 }
 
 // addressing is about addresses that work, and may not fit those of others.
