@@ -261,9 +261,18 @@ func later(a, b time.Time) time.Time {
 // members starts devices on one switch, with addresses from a pattern for each.
 func members(t *testing.T, n int, noIPv6 bool, patterns ...string) (devices []*device, links []*lantest.Link) {
 	t.Helper()
+	_, hosts, links := plugged(t, n, noIPv6, patterns...)
+	for i, h := range hosts {
+		devices = append(devices, start(t, h, camp(fmt.Sprint("device", i+1))))
+	}
+	return devices, links
+}
+
+// plugged makes hosts on one switch; the patterns are their addresses, by number.
+func plugged(t *testing.T, n int, noIPv6 bool, patterns ...string) (sw *lantest.Switch, hosts []*lantest.Host, links []*lantest.Link) {
+	t.Helper()
 	lan := lantest.New(t)
-	sw := lan.Switch()
-	var hosts []*lantest.Host
+	sw = lan.Switch()
 	for i := 1; i <= n; i++ {
 		h := lan.Host(fmt.Sprint("host", i))
 		if noIPv6 {
@@ -273,11 +282,7 @@ func members(t *testing.T, n int, noIPv6 bool, patterns ...string) (devices []*d
 		for _, p := range patterns {
 			addrs = append(addrs, fmt.Sprintf(p, i))
 		}
-		links = append(links, h.Plug(sw, "eth0", addrs...))
-		hosts = append(hosts, h)
+		hosts, links = append(hosts, h), append(links, h.Plug(sw, "eth0", addrs...))
 	}
-	for i, h := range hosts {
-		devices = append(devices, start(t, h, camp(fmt.Sprint("device", i+1))))
-	}
-	return devices, links
+	return sw, hosts, links
 }

@@ -162,11 +162,8 @@ func TestUnplugged(t *testing.T) {
 
 func TestStartedDown(t *testing.T) {
 	t.Parallel()
-	lan := lantest.New(t)
-	sw := lan.Switch()
-	a, b := lan.Host("a"), lan.Host("b")
-	a.Plug(sw, "eth0", "10.77.0.1/24", "fd77::1/64")
-	link := b.Plug(sw, "eth0", "10.77.0.2/24", "fd77::2/64")
+	_, hosts, links := plugged(t, 2, false, "10.77.0.%d/24", "fd77::%d/64")
+	a, b, link := hosts[0], hosts[1], links[1]
 	link.Down()
 	p := camp("a")
 	p.Eager = true
@@ -192,11 +189,8 @@ func TestNoNetwork(t *testing.T) {
 
 func TestStranger(t *testing.T) {
 	t.Parallel()
-	lan := lantest.New(t)
-	sw := lan.Switch()
-	a, b := lan.Host("a"), lan.Host("b")
-	a.Plug(sw, "eth0", "10.77.0.1/24")
-	b.Plug(sw, "eth0", "10.77.0.2/24")
+	_, hosts, _ := plugged(t, 2, false, "10.77.0.%d/24")
+	a, b := hosts[0], hosts[1]
 	member := start(t, a, camp("member"))
 	stranger := start(t, b, persona{Name: "stranger", Seal: []string{"other"}, Open: []string{"other"}})
 	for _, d := range []*device{member, stranger} {
@@ -255,12 +249,9 @@ func TestInvitation(t *testing.T) {
 // TestWire looks at all that goes over the network, as a stranger does.
 func TestWire(t *testing.T) {
 	t.Parallel()
-	lan := lantest.New(t)
-	sw := lan.Switch()
+	sw, hosts, _ := plugged(t, 2, false, "10.77.0.%d/24", "fd77::%d/64")
 	all := sw.Capture()
-	a, b := lan.Host("a"), lan.Host("b")
-	a.Plug(sw, "eth0", "10.77.0.1/24", "fd77::1/64")
-	b.Plug(sw, "eth0", "10.77.0.2/24", "fd77::2/64")
+	a, b := hosts[0], hosts[1]
 	one, two := start(t, a, camp("one")), start(t, b, camp("two"))
 	meet(t, one, two)
 	one.end()
@@ -315,11 +306,8 @@ func checkFrame(t *testing.T, frame []byte, devices ...*device) {
 // as soon as the port is free.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	lan := lantest.New(t)
-	sw := lan.Switch()
-	a, b := lan.Host("a"), lan.Host("b")
-	a.Plug(sw, "eth0", "fd77::1/64")
-	b.Plug(sw, "eth0", "fd77::2/64")
+	_, hosts, _ := plugged(t, 2, false, "fd77::%d/64")
+	a, b := hosts[0], hosts[1]
 	var taken net.PacketConn
 	var err error
 	b.Do(func() { taken, err = net.ListenPacket("udp", ":5353") })
@@ -348,11 +336,8 @@ func TestPortTaken(t *testing.T) {
 // enough.
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	lan := lantest.New(t)
-	sw := lan.Switch()
-	a, b := lan.Host("a"), lan.Host("b")
-	a.Plug(sw, "eth0", "fd77::1/64")
-	b.Plug(sw, "eth0", "fd77::2/64")
+	_, hosts, _ := plugged(t, 2, false, "fd77::%d/64")
+	a, b := hosts[0], hosts[1]
 	asked, member := start(t, a, camp("asked")), camp("asks")
 	asked.reports("ask", "eth0", func(i discovery.InterfaceReport) bool { return i.Asked > 0 })
 	member.Library = true

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // A daemon is the real program in a process of its own.
@@ -46,31 +45,7 @@ const freeListen = "/ip4/127.0.0.1/tcp/0"
 
 // start runs the daemon and returns once it answers.
 func start(t testing.TB, dir string) *daemon {
-	d := &daemon{t: t, dir: dir, cmd: program(t, dir, "up", "--http", "127.0.0.1:0", "--listen", freeListen)}
-	d.cmd.Stderr = &d.errs
-	_ = os.Remove(filepath.Join(dir, runName)) // of a killed one, whose port another may have by now
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.kill)
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		if run, err := readRunFile(dir); err == nil {
-			token, err := apiToken(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			transport := &http.Transport{MaxIdleConnsPerHost: 256}
-			t.Cleanup(transport.CloseIdleConnections)
-			d.client = &client{http: &http.Client{Transport: transport}, base: run.HTTP, token: token}
-			return d
-		}
-		if time.Now().After(deadline) {
-			d.kill()
-			t.Fatalf("the daemon did not start:\n%s", d.errs.String())
-		}
-		<-time.After(5 * time.Millisecond)
-	}
+	return launch(t, dir, "up", "--http", "127.0.0.1:0", "--listen", freeListen)
 }
 
 func (d *daemon) kill() {

@@ -19,20 +19,7 @@ type devicesDoc struct {
 }
 
 func (a *app) devicesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "devices",
-		Short: "List the devices of the camp",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(cl *client) error {
-				doc, err := cl.call(c.Context(), http.MethodGet, "/v1/devices", nil)
-				if err != nil {
-					return err
-				}
-				return answer(a, doc, printDevices)
-			})
-		},
-	}
+	return listing(a, "devices", "List the devices of the camp", "/v1/devices", printDevices)
 }
 
 func printDevices(w io.Writer, doc devicesDoc) {

@@ -161,34 +161,6 @@ func TestDoctorPortTaken(t *testing.T) {
 	tent.well("found all the same", `"desk"\.`)
 }
 
-// Whatever a network offers is enough, and the doctor is content.
-func TestDoctorIsContent(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name  string
-		addrs [2]string
-		off   func(*lantest.Host)
-	}{
-		{"IPv4 only", [2]string{"10.77.0.1/24", "10.77.0.2/24"}, (*lantest.Host).NoIPv6},
-		{"IPv4 link-local only", [2]string{"169.254.7.1/16", "169.254.7.2/16"}, (*lantest.Host).NoIPv6},
-		{"IPv6 only", [2]string{"fd77::1/64", "fd77::2/64"}, func(*lantest.Host) {}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			lan := lantest.New(t)
-			s := lan.Switch()
-			desk, tent := lan.Host("desk"), lan.Host("tent")
-			for i, h := range []*lantest.Host{desk, tent} {
-				tt.off(h)
-				h.Plug(s, "eth0", tt.addrs[i])
-			}
-			c := lanCampOf(t, desk, tent)
-			c.devices[0].well(tt.name, `"tent"\.`)
-			c.devices[1].well(tt.name, `"desk"\.`)
-		})
-	}
-}
-
 // Two links on one device: each of its neighbours sees it, and it sees both.
 func TestDoctorTwoLinks(t *testing.T) {
 	t.Parallel()

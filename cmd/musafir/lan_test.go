@@ -160,6 +160,10 @@ func TestLANKinds(t *testing.T) {
 			if p, _ := parsePlace(c.devices[0].status().Peers[0].Address); p.quic != tt.quic {
 				t.Errorf("they talk at %v", p)
 			}
+			if !tt.quic { // else the doctor has something to say
+				c.devices[0].well(tt.name, `"tent"\.`)
+				c.devices[1].well(tt.name, `"desk"\.`)
+			}
 		})
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,20 +16,7 @@ type peersDoc struct {
 }
 
 func (a *app) peersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "peers",
-		Short: "Show how this device stands with the others",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(cl *client) error {
-				doc, err := cl.call(c.Context(), http.MethodGet, "/v1/peers", nil)
-				if err != nil {
-					return err
-				}
-				return answer(a, doc, printPeers)
-			})
-		},
-	}
+	return listing(a, "peers", "Show how this device stands with the others", "/v1/peers", printPeers)
 }
 
 func printPeers(w io.Writer, doc peersDoc) {

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/spf13/cobra"
 
 	"musafir/node/api"
 )
@@ -107,6 +110,24 @@ func answer[T any](a *app, doc json.RawMessage, words func(w io.Writer, v T)) er
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	words(w, v)
 	return w.Flush()
+}
+
+// listing is a command that prints one document of the API.
+func listing[T any](a *app, use, short, path string, words func(w io.Writer, v T)) *cobra.Command {
+	return &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(cl *client) error {
+				doc, err := cl.call(c.Context(), http.MethodGet, path, nil)
+				if err != nil {
+					return err
+				}
+				return answer(a, doc, words)
+			})
+		},
+	}
 }
 
 func (r *recordDoc) print(w io.Writer, names deviceNames) {
