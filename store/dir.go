@@ -16,12 +16,13 @@ import (
 )
 
 // FormatVersion is the on-disk format this program writes and reads.
-const FormatVersion = 2
+const FormatVersion = 3
 
 // Names inside a data directory.
 const (
 	formatName  = "format"
-	dataKeyName = "key"
+	keyFileName = "key"      // opens the data key, unless a passphrase does
+	dataKeyName = "data-key" // opens everything else
 	deviceName  = "device"
 	nextName    = "device.next" // a key that is about to replace the device key
 	dbName      = "db"
@@ -48,6 +49,7 @@ type Dir struct {
 type Options struct {
 	Log        *slog.Logger // warnings of the database; never a record's content
 	CacheBytes int          // for entries read lately; 0: 4 MiB
+	Lock       Lock         // what opens the directory, or shall
 }
 
 // CreateDir makes the keys of a new device, or takes those that an interrupted
@@ -64,7 +66,7 @@ func CreateDir(path string, o Options) (*Dir, error) {
 	defer lock.Close()
 	err = readFormat(path)
 	if errors.Is(err, ErrNoCamp) {
-		err = createKeys(path)
+		err = createKeys(path, o.Lock)
 	}
 	if err != nil {
 		return nil, err
@@ -129,15 +131,18 @@ func readFormat(path string) error {
 	return nil
 }
 
-// createKeys draws the data key and the device key, unless they are there. The
-// file that says which format the directory has comes last: without it nothing was
-// begun.
-func createKeys(path string) error {
-	dataKey, err := readKeyFile(path, dataKeyName, keyBytes)
+// createKeys draws the data key and the device key, unless an earlier attempt left
+// some that the lock opens. The file that says which format the directory has comes
+// last: without it nothing was begun.
+func createKeys(path string, lock Lock) error {
+	dataKey, err := leftDataKey(path, lock)
 	if err != nil {
-		dataKey = make([]byte, keyBytes)
-		rand.Read(dataKey) // never fails
-		if err := writeKeyFile(path, dataKeyName, dataKey); err != nil {
+		dataKey = newDataKey()
+		w, err := wrap(path, dataKey, lock)
+		if err != nil {
+			return err
+		}
+		if err := w.write(path); err != nil {
 			return err
 		}
 	}
@@ -147,6 +152,18 @@ func createKeys(path string) error {
 		}
 	}
 	return WriteFile(filepath.Join(path, formatName), fmt.Appendf(nil, "musafir %d\n", FormatVersion), 0o600)
+}
+
+// leftDataKey is the data key of an attempt with a lock of the same kind.
+func leftDataKey(path string, lock Lock) ([]byte, error) {
+	w, err := readWrapped(path)
+	if err != nil {
+		return nil, err
+	}
+	if w.kind != lock.kind() {
+		return nil, ErrWrongPassphrase
+	}
+	return w.unwrap(path, lock)
 }
 
 func fits(sealed, dataKey []byte) bool {
@@ -174,7 +191,11 @@ func openDir(path string, o Options) (*Dir, error) {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = defaultCacheBytes
 	}
-	dataKey, err := readKeyFile(path, dataKeyName, keyBytes)
+	w, err := readWrapped(path)
+	if err != nil {
+		return nil, err
+	}
+	dataKey, err := w.unwrap(path, o.Lock)
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +219,7 @@ func openDir(path string, o Options) (*Dir, error) {
 	if err := d.readDevice(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	tidyKeys(path, w)
 	space.layBallast()
 	return d, nil
 }

@@ -56,10 +56,10 @@ func TestKeyFilesMended(t *testing.T) {
 		"missing":    func([]byte) []byte { return nil },
 		"empty":      func([]byte) []byte { return []byte{} },
 		"cut off":    func(b []byte) []byte { return b[:len(b)-9] },
-		"bit":        func(b []byte) []byte { b[30] ^= 1; return b },
+		"bit":        func(b []byte) []byte { b[len(b)-20] ^= 1; return b },
 		"other kind": func(b []byte) []byte { return append([]byte("musafir other 1"), b[bytes.IndexByte(b, '\n'):]...) },
 	}
-	for _, name := range []string{"key", "key.copy", "device", "device.copy"} {
+	for _, name := range []string{"key", "key.copy", "data-key", "data-key.copy", "device", "device.copy"} {
 		for what, damage := range damages {
 			t.Run(name+" "+what, func(t *testing.T) {
 				path, device := newDir(t)
@@ -93,24 +93,30 @@ func TestKeyFilesRefused(t *testing.T) {
 		cause error
 	}{
 		"both damaged": {func(t *testing.T, path string) {
-			write(t, []byte("musafir key 1\nAAAA\n"), path, "key")
-			write(t, nil, path, "key.copy")
-		}, "its copy key.copy does not help either", nil},
+			write(t, []byte("musafir data-key 1 key-file\nAAAA\n"), path, "data-key")
+			write(t, nil, path, "data-key.copy")
+		}, "its copy data-key.copy does not help either", nil},
 		"both missing": {func(t *testing.T, path string) {
 			remove(t, path, "device")
 			remove(t, path, "device.copy")
 		}, "device is missing", nil},
-		"different": {func(t *testing.T, path string) { write(t, read(t, other, "key"), path, "key.copy") }, "hold different keys", nil},
+		"different": {func(t *testing.T, path string) { write(t, read(t, other, "device"), path, "device.copy") }, "hold different keys", nil},
+		"data key of another directory": {func(t *testing.T, path string) { write(t, read(t, other, "data-key"), path, "data-key") }, "", store.ErrWrongKeyFile},
+		"key file of another directory": {func(t *testing.T, path string) { write(t, read(t, other, "key"), path, "key") }, "", store.ErrWrongKeyFile},
+		"no key file": {func(t *testing.T, path string) {
+			remove(t, path, "key")
+			remove(t, path, "key.copy")
+		}, "", store.ErrNeedsKeyFile},
 		"device of another directory": {func(t *testing.T, path string) {
 			write(t, read(t, other, "device"), path, "device")
 			write(t, read(t, other, "device"), path, "device.copy")
 		}, "of another directory", nil},
 		"keys of another directory": {func(t *testing.T, path string) {
-			for _, name := range []string{"key", "key.copy", "device", "device.copy"} {
+			for _, name := range []string{"key", "key.copy", "data-key", "data-key.copy", "device", "device.copy"} {
 				write(t, read(t, other, name), path, name)
 			}
 		}, "", store.ErrWrongKey},
-		"newer format":   {func(t *testing.T, path string) { write(t, []byte("musafir 3\n"), path, "format") }, "it has format 3", store.ErrNewerFormat},
+		"newer format":   {func(t *testing.T, path string) { write(t, []byte("musafir 4\n"), path, "format") }, "it has format 4", store.ErrNewerFormat},
 		"older format":   {func(t *testing.T, path string) { write(t, []byte("musafir 0\n"), path, "format") }, "no longer reads", nil},
 		"garbage format": {func(t *testing.T, path string) { write(t, []byte{0, 1, 2}, path, "format") }, "is damaged", nil},
 		"no format":      {func(t *testing.T, path string) { remove(t, path, "format") }, "put it back", nil},
@@ -182,7 +188,7 @@ func TestInUse(t *testing.T) {
 
 // TestCreateInterrupted cuts creation off after each file.
 func TestCreateInterrupted(t *testing.T) {
-	order := []string{"key.copy", "key", "device.copy", "device", "format", "db"}
+	order := []string{"key.copy", "key", "data-key", "data-key.copy", "device.copy", "device", "format", "db"}
 	for n := range len(order) + 1 {
 		whole, device := newDir(t)
 		for _, name := range order[n:] {
@@ -192,7 +198,7 @@ func TestCreateInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatalf("with %v there: %v", order[:n], err)
 		}
-		if n > 2 && !bytes.Equal(d.Device, device) {
+		if n > 4 && !bytes.Equal(d.Device, device) {
 			t.Errorf("with %v there the device got another key", order[:n])
 		}
 		if err := d.Close(); err != nil {
@@ -209,7 +215,7 @@ func TestPermissions(t *testing.T) {
 	for _, name := range []string{"", "db"} {
 		expectMode(t, filepath.Join(path, name), 0o700)
 	}
-	for _, name := range []string{"key", "key.copy", "device", "device.copy", "format"} {
+	for _, name := range []string{"key", "key.copy", "data-key", "data-key.copy", "device", "device.copy", "format"} {
 		expectMode(t, filepath.Join(path, name), 0o600)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"musafir/crdt"
+	"musafir/store"
 )
 
 // The disk's own rate: what a durable write costs at least.
@@ -89,7 +90,7 @@ func (d *daemon) putOne(n int64) error {
 // BenchmarkDurableWrite is one writer without HTTP: the node and its store.
 func BenchmarkDurableWrite(b *testing.B) {
 	dir := initDevice(b)
-	d, err := openDevice(dir, reach{}, slog.New(slog.DiscardHandler))
+	d, err := openDevice(dir, store.Lock{}, reach{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (a *app) connectOr(ctx context.Context, to reach) (*client, error) {
 		if c := a.dial(ctx, dir); c != nil {
 			return c, nil
 		}
-		c, err := a.serveHere(dir, to)
+		c, err := a.serveUnlocked(ctx, dir, to)
 		if !errors.Is(err, store.ErrInUse) {
 			return c, explainOpen(dir, err)
 		}
@@ -113,9 +113,17 @@ func (c *client) isOurs(ctx context.Context) bool {
 	return err == nil && hmac.Equal(proof, mac.Sum(nil))
 }
 
+func (a *app) serveUnlocked(ctx context.Context, dir string, to reach) (c *client, err error) {
+	err = a.unlock(ctx, dir, func(lock store.Lock) error {
+		c, err = a.serveHere(dir, lock, to)
+		return err
+	})
+	return c, err
+}
+
 // serveHere opens the store and serves the API inside this process.
-func (a *app) serveHere(dir string, to reach) (*client, error) {
-	d, err := openDevice(dir, to, slog.New(slog.DiscardHandler))
+func (a *app) serveHere(dir string, lock store.Lock, to reach) (*client, error) {
+	d, err := openDevice(dir, lock, to, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +151,15 @@ func explainOpen(dir string, err error) error {
 	case errors.Is(err, store.ErrInUse):
 		return withHint(fmt.Errorf("%s: %w, which does not answer", dir, err), "Wait until it has started, or end it.")
 	case errors.Is(err, store.ErrWrongKey):
-		return withHint(fmt.Errorf("%s: %w", dir, err), "Put back the file \"key\" that belongs to this directory.")
+		return withHint(fmt.Errorf("%s: %w", dir, err), "Put back the files \"data-key\" and \"device\" that belong to this directory.")
+	case errors.Is(err, store.ErrNeedsPassphrase):
+		return withHint(usage(fmt.Errorf("%s: %w", dir, err)), "Give it: --passphrase asks for it, --passphrase-file FILE reads it.")
+	case errors.Is(err, store.ErrWrongPassphrase):
+		return withHint(fmt.Errorf("%s: %w", dir, err), "Nothing was changed. Mind the keyboard's language, and capital letters.")
+	case errors.Is(err, store.ErrNeedsKeyFile):
+		return withHint(err, "Put it back, or name it: --key-file FILE")
+	case errors.Is(err, store.ErrWrongKeyFile):
+		return withHint(fmt.Errorf("%s: %w", dir, err), "Name the one that belongs to it: --key-file FILE")
 	}
 	return err
 }

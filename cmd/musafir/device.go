@@ -41,8 +41,8 @@ type reach struct {
 }
 
 // openDevice opens the device in a directory and starts nothing.
-func openDevice(path string, to reach, log *slog.Logger) (*device, error) {
-	dir, err := store.OpenDir(path, store.Options{Log: log})
+func openDevice(path string, lock store.Lock, to reach, log *slog.Logger) (*device, error) {
+	dir, err := store.OpenDir(path, store.Options{Log: log, Lock: lock})
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +113,14 @@ func readPeers(dir *store.Dir) (map[crdt.DeviceID]*replica.Peer, error) {
 }
 
 // found makes a camp in a directory whose first coordinator is this device.
-func found(path, camp, name string, log *slog.Logger) (*node.Founded, error) {
+func found(path string, lock store.Lock, camp, name string, log *slog.Logger) (*node.Founded, error) {
 	if err := errors.Join(crdt.ValidateName("camp name", camp), crdt.ValidateName("device name", name)); err != nil {
 		return nil, usage(err)
 	}
 	if err := refuseForeign(path); err != nil {
 		return nil, err
 	}
-	dir, err := store.CreateDir(path, store.Options{Log: log})
+	dir, err := store.CreateDir(path, store.Options{Log: log, Lock: lock})
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func refuseForeign(path string) error {
 
 // ours are the names of what an interrupted start may have left.
 var ours = map[string]bool{
-	"format": true, "key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true,
+	"format": true, "key": true, "data-key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true,
 }
 
 // reopenNetwork opens the network anew, under the device's new key.

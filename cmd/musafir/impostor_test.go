@@ -20,6 +20,7 @@ import (
 	"musafir/node/api"
 	"musafir/node/replica"
 	"musafir/node/wire"
+	"musafir/store"
 )
 
 // An impostor answers who wants to join, without knowing the code. It has a camp of
@@ -52,7 +53,7 @@ func newImpostor(t *testing.T, camp *device, real *daemon, behave func(*impostor
 // runHere is a device with a camp of its own that runs in this process, with no
 // network.
 func runHere(t *testing.T) *device {
-	d, err := openDevice(initDevice(t), reach{}, slog.New(slog.DiscardHandler))
+	d, err := openDevice(initDevice(t), store.Lock{}, reach{}, slog.New(slog.DiscardHandler))
 	check(t, err)
 	t.Cleanup(func() { check(t, d.Close()) })
 	ctx, stop := context.WithCancel(context.Background())

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"musafir/node"
+	"musafir/store"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -20,9 +21,13 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init --camp NAME --device NAME",
 		Short: "Make a camp whose first device is this one",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			dir := a.dataDir()
-			f, err := found(dir, camp, name, slog.New(slog.DiscardHandler))
+			var f *node.Founded
+			err := a.unlock(c.Context(), dir, func(lock store.Lock) (err error) {
+				f, err = found(dir, lock, camp, name, slog.New(slog.DiscardHandler))
+				return err
+			})
 			if err != nil {
 				return explainOpen(dir, err)
 			}
@@ -49,10 +54,12 @@ func (a *app) sayFounded(f *node.Founded, dir, camp, name string) error {
 			"camp":     map[string]string{"id": f.Camp.String(), "name": camp},
 			"device":   map[string]string{"name": name, "role": "coordinator"},
 			"recovery": code,
+			"lock":     a.lockedBy(dir),
 		})
 	}
+	a.warnShort(*a.known)
 	_, err := fmt.Fprintf(a.out, `Camp %q is made. This device is %q, its first coordinator.
-Its data is in %s, encrypted with the key in the file "key" there.
+Its data is in %s, encrypted. %s
 
 Recovery key, shown only now. Write it on paper and keep it in a safe place: a later
 version of musafir will save the camp with it when all coordinators' devices are lost.
@@ -60,8 +67,28 @@ version of musafir will save the camp with it when all coordinators' devices are
   %s
 
 Next: musafir up
-`, camp, name, dir, code)
+`, camp, name, dir, a.opensWith(dir), code)
 	return err
+}
+
+// lockedBy is what opens the data that was just made.
+func (a *app) lockedBy(dir string) string {
+	kind, err := store.LockOf(dir)
+	if err != nil {
+		return ""
+	}
+	return string(kind)
+}
+
+// opensWith is a sentence on that.
+func (a *app) opensWith(dir string) string {
+	switch {
+	case a.known.Passphrase != "":
+		return "It opens with your passphrase, and with\nnothing else: write that down, and keep it apart from this device."
+	case a.known.KeyFile != "":
+		return fmt.Sprintf("It opens with the key file\n%s, and with nothing else: keep a copy of it in a safe place.", a.known.KeyFile)
+	}
+	return fmt.Sprintf("It opens with the key file %s,\nso whoever takes the device reads it. To lock it: musafir passphrase set", keyFileOf(dir, *a.known))
 }
 
 // recoveryCode is the recovery key for paper: 14 groups of 4 letters and digits,

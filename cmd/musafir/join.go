@@ -53,21 +53,25 @@ the QR code, which names the addresses too.`,
 }
 
 func (a *app) join(ctx context.Context, t ticket, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
 	path := a.dataDir()
 	if a.dial(ctx, path) != nil {
 		return a.explainRunning(path, store.ErrInUse)
 	}
-	dir, err := openFree(path)
+	var dir *store.Dir
+	err := a.unlock(ctx, path, func(lock store.Lock) (err error) {
+		dir, err = openFree(path, lock)
+		return err
+	})
 	if err != nil {
 		return explainOpen(path, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout) // from here on nobody is asked
+	defer cancel()
 	w, err := a.knock(ctx, dir, t, name)
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}
-	if dir, err = leaveCamp(dir); err != nil {
+	if dir, err = leaveCamp(dir, *a.known); err != nil {
 		return err
 	}
 	if err := errors.Join(settle(dir, w), dir.Close()); err != nil {
@@ -346,6 +350,7 @@ func (a *app) sayJoined(camp, name, path string) error {
 	if a.json {
 		return a.printJSON(map[string]any{"camp": map[string]string{"name": camp}, "device": map[string]string{"name": name}})
 	}
-	_, err := fmt.Fprintf(a.out, "This device is %q in the camp %q. Its data is in %s.\n\nNext: musafir up\n", name, camp, path)
+	a.warnShort(*a.known)
+	_, err := fmt.Fprintf(a.out, "This device is %q in the camp %q. Its data is in %s, encrypted. %s\n\nNext: musafir up\n", name, camp, path, a.opensWith(path))
 	return err
 }

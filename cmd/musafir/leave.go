@@ -15,14 +15,14 @@ const leftName = "db.left"
 
 // openFree opens a directory from which a camp can be joined: one that holds none
 // yet, or one of this device alone without a record.
-func openFree(path string) (*store.Dir, error) {
+func openFree(path string, lock store.Lock) (*store.Dir, error) {
 	if err := refuseForeign(path); err != nil {
 		return nil, err
 	}
 	if err := os.RemoveAll(filepath.Join(path, leftName)); err != nil {
 		return nil, fmt.Errorf("tidy up: %w", err)
 	}
-	dir, err := store.CreateDir(path, store.Options{})
+	dir, err := store.CreateDir(path, store.Options{Lock: lock})
 	if err != nil || dir.Identity() == (store.Identity{}) {
 		return dir, err
 	}
@@ -49,7 +49,7 @@ func refuseUsed(dir *store.Dir) error {
 
 // leaveCamp gives the directory of a free device without a camp. The keys stay; the
 // database goes in one step, so that a kill leaves the old camp or none.
-func leaveCamp(dir *store.Dir) (*store.Dir, error) {
+func leaveCamp(dir *store.Dir, lock store.Lock) (*store.Dir, error) {
 	if dir.Identity() == (store.Identity{}) {
 		return dir, nil
 	}
@@ -64,5 +64,5 @@ func leaveCamp(dir *store.Dir) (*store.Dir, error) {
 	if err := os.RemoveAll(left); err != nil {
 		return nil, fmt.Errorf("leave the old camp: %w", err)
 	}
-	return store.CreateDir(path, store.Options{})
+	return store.CreateDir(path, store.Options{Lock: lock})
 }

@@ -14,7 +14,7 @@ import (
 // with whatever a kill left lying about.
 func TestLeaveCamp(t *testing.T) {
 	path := initDevice(t)
-	dir, err := openFree(path)
+	dir, err := openFree(path, store.Lock{})
 	check(t, err)
 	device := dir.Device
 	check(t, dir.Close())
@@ -25,7 +25,7 @@ func TestLeaveCamp(t *testing.T) {
 	if out, err := program(t, path, "status").CombinedOutput(); err == nil || !strings.Contains(string(out), "no camp") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	dir, err = openFree(path)
+	dir, err = openFree(path, store.Lock{})
 	check(t, err)
 	defer dir.Close()
 	if dir.Identity() != (store.Identity{}) || !dir.Device.Equal(device) {
@@ -37,9 +37,9 @@ func TestLeaveCamp(t *testing.T) {
 }
 
 func TestLeaveCampAtOnce(t *testing.T) {
-	dir, err := openFree(initDevice(t))
+	dir, err := openFree(initDevice(t), store.Lock{})
 	check(t, err)
-	dir, err = leaveCamp(dir)
+	dir, err = leaveCamp(dir, store.Lock{})
 	check(t, err)
 	defer dir.Close()
 	if entries, _, _, _ := dir.Counts(); entries != 0 || dir.Identity() != (store.Identity{}) {

@@ -55,6 +55,7 @@ type app struct {
 	data      string
 	json      bool
 	author    string
+	unlocking
 }
 
 func (a *app) command() *cobra.Command {
@@ -72,6 +73,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "data `DIR`; else $MUSAFIR_DATA, else "+cmp.Or(defaultDataDir(), "none: there is no home"))
 	flags.BoolVar(&a.json, "json", false, "print the API's JSON document")
+	a.flags(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if a.dataDir() == "" {
 			return usage(errors.New("there is no home directory to keep data in: name one with --data DIR"))
@@ -86,6 +88,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 		a.historyCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.importCommand(), a.exportCommand(), a.watchCommand(),
 		a.statusCommand(), a.doctorCommand(), a.verifyCommand(), a.versionCommand(),
+		a.passphraseCommand(),
 	)
 	for _, c := range root.Commands() {
 		checkArguments(c)

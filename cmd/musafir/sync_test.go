@@ -26,6 +26,7 @@ import (
 	"musafir/node"
 	"musafir/node/api"
 	"musafir/node/wire"
+	"musafir/store"
 )
 
 // A team is devices of one camp on this machine, each the real program with an
@@ -628,7 +629,7 @@ func TestFlood(t *testing.T) {
 	x := newTeam(t, 3)
 	x.settle()
 	x.daemons[2].end()
-	hostile, err := openDevice(x.dirs[2], reach{}, slog.New(slog.DiscardHandler))
+	hostile, err := openDevice(x.dirs[2], store.Lock{}, reach{}, slog.New(slog.DiscardHandler))
 	check(t, err)
 	defer hostile.Close()
 	host, err := openNetwork(hostile.Dir.Device, nil, slog.New(slog.DiscardHandler))

@@ -64,7 +64,7 @@ func (a *app) up(ctx context.Context, address string, to reach, verbose bool) er
 func (a *app) openPatiently(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
 	deadline := time.Now().Add(startingWait)
 	for {
-		d, err := openDevice(dir, to, log)
+		d, err := a.openUnlocked(ctx, dir, to, log)
 		if !errors.Is(err, store.ErrInUse) {
 			return d, explainOpen(dir, err)
 		}
@@ -82,6 +82,14 @@ func (a *app) openPatiently(ctx context.Context, dir string, to reach, log *slog
 	}
 }
 
+func (a *app) openUnlocked(ctx context.Context, dir string, to reach, log *slog.Logger) (d *device, err error) {
+	err = a.unlock(ctx, dir, func(lock store.Lock) error {
+		d, err = openDevice(dir, lock, to, log)
+		return err
+	})
+	return d, err
+}
+
 // openOrFound opens the device; on an empty directory it makes a camp first.
 func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
 	d, err := a.openPatiently(ctx, dir, to, log)
@@ -89,7 +97,11 @@ func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.L
 		return d, err
 	}
 	camp, name := "My camp", hostName()
-	f, err := found(dir, camp, name, log)
+	lock, _, err := a.lock(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := found(dir, lock, camp, name, log)
 	if err != nil {
 		return nil, explainOpen(dir, err)
 	}
@@ -97,7 +109,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.L
 	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
 	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
 	a.say("To be a device of a camp that there is, stop this with Ctrl-C and type: musafir join CODE")
-	return openDevice(dir, to, log)
+	return openDevice(dir, lock, to, log)
 }
 
 func (a *app) explainRunning(dir string, err error) error {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"              // terminals: whether there is one, and reading without an echo
+	"golang.org/x/text/unicode/norm" // one form of a passphrase, whatever keyboard it was typed on
+
+	"musafir/store"
+)
+
+// unlocking is how the command line says what opens the data.
+type unlocking struct {
+	ask     bool   // for the passphrase
+	file    string // that holds it
+	keyFile string
+	known   *store.Lock // once it was read or typed
+	tries   int         // at the terminal
+}
+
+func (u *unlocking) flags(c *cobra.Command) {
+	f := c.PersistentFlags()
+	f.BoolVar(&u.ask, "passphrase", false, "ask for the passphrase that locks the data")
+	f.StringVar(&u.file, "passphrase-file", "", "`FILE` that holds the passphrase; a newline at its end does not count")
+	f.StringVar(&u.keyFile, "key-file", "", "`FILE` that opens the data in place of a passphrase, such as one on a USB stick; init and join make it")
+	c.MarkFlagsMutuallyExclusive("passphrase", "passphrase-file", "key-file")
+}
+
+const (
+	passphraseTries    = 3
+	maxPassphraseBytes = 1 << 10
+)
+
+// unlock opens a directory by what the flags say, or by asking where there is
+// somebody to ask. What was typed is kept for the next time.
+func (a *app) unlock(ctx context.Context, dir string, open func(store.Lock) error) error {
+	for {
+		lock, typed, err := a.lock(ctx, dir)
+		if err != nil {
+			return err
+		}
+		err = open(lock)
+		if lock.Passphrase != "" {
+			debug.FreeOSMemory() // making a key of a passphrase takes 32 MiB
+		}
+		if !typed || !errors.Is(err, store.ErrWrongPassphrase) || a.tries >= passphraseTries {
+			return err
+		}
+		a.known = nil
+		a.say("That is not the passphrase.")
+	}
+}
+
+// lock is what opens the directory, or shall if there is nothing in it yet.
+func (a *app) lock(ctx context.Context, dir string) (lock store.Lock, typed bool, err error) {
+	if a.known != nil {
+		return *a.known, false, nil
+	}
+	switch {
+	case a.keyFile != "":
+		lock.KeyFile = a.keyFile
+	case a.file != "":
+		lock.Passphrase, err = readPassphrase(a.file)
+	default:
+		lock.Passphrase, typed, err = a.typedPassphrase(ctx, dir)
+	}
+	if err == nil {
+		a.known = &lock
+	}
+	return lock, typed, err
+}
+
+// typedPassphrase asks for the passphrase where one is needed.
+func (a *app) typedPassphrase(ctx context.Context, dir string) (phrase string, typed bool, err error) {
+	kind, err := store.LockOf(dir)
+	switch {
+	case errors.Is(err, store.ErrNoCamp) && a.ask:
+		phrase, err = a.newPassphrase(ctx)
+		return phrase, true, err
+	case err != nil || kind == store.ByKeyFile && !a.ask:
+		return "", false, nil // whoever opens it says what is wrong
+	case kind == store.ByKeyFile:
+		return "", false, withHint(usage(fmt.Errorf("%s is not locked with a passphrase", dir)), "musafir passphrase set locks it with one.")
+	}
+	a.tries++
+	phrase, err = a.askSecret(ctx, "Passphrase: ")
+	return phrase, true, err
+}
+
+// newPassphrase asks twice.
+func (a *app) newPassphrase(ctx context.Context) (string, error) {
+	first, err := a.askSecret(ctx, "New passphrase: ")
+	if err != nil {
+		return "", err
+	}
+	again, err := a.askSecret(ctx, "The same again: ")
+	if err == nil && again != first {
+		err = usage(errors.New("the two are not the same; nothing was changed"))
+	}
+	return first, err
+}
+
+var errNoTerminal = usage(withHint(errors.New("a passphrase is needed, and there is no terminal to ask at"),
+	"Put it into a file that only you can read, and name that: --passphrase-file FILE"))
+
+// askSecret reads a line without showing it.
+func (a *app) askSecret(ctx context.Context, prompt string) (string, error) {
+	in, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return "", errNoTerminal
+	}
+	before, err := term.GetState(int(in.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("ask for the passphrase: %w", err)
+	}
+	fmt.Fprint(a.errs, prompt)
+	line := make(chan []byte, 1)
+	failed := make(chan error, 1)
+	go func() {
+		b, err := term.ReadPassword(int(in.Fd()))
+		failed <- err
+		line <- b
+	}()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = errors.Join(errInterrupted, term.Restore(int(in.Fd()), before))
+	}
+	fmt.Fprintln(a.errs)
+	if err != nil {
+		return "", err
+	}
+	return checkPassphrase(string(<-line))
+}
+
+// readPassphrase reads a file that holds nothing else.
+func readPassphrase(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", usage(fmt.Errorf("--passphrase-file: %w", err))
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPassphraseBytes+3))
+	if err != nil {
+		return "", fmt.Errorf("--passphrase-file: %w", err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	phrase, err := checkPassphrase(text)
+	if err != nil {
+		return "", fmt.Errorf("--passphrase-file %s: %w", path, err)
+	}
+	return phrase, nil
+}
+
+func checkPassphrase(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", usage(errors.New("the passphrase is empty"))
+	case len(text) > maxPassphraseBytes:
+		return "", usage(fmt.Errorf("the passphrase has more than %d bytes", maxPassphraseBytes))
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "", usage(errors.New("the passphrase has a line break or another control character in it"))
+	}
+	return norm.NFC.String(text), nil
+}
