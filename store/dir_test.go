@@ -100,7 +100,7 @@ func TestKeyFilesRefused(t *testing.T) {
 			remove(t, path, "device")
 			remove(t, path, "device.copy")
 		}, "device is missing", nil},
-		"different": {func(t *testing.T, path string) { write(t, read(t, other, "device"), path, "device.copy") }, "hold different keys", nil},
+		"different":                     {func(t *testing.T, path string) { write(t, read(t, other, "device"), path, "device.copy") }, "hold different keys", nil},
 		"data key of another directory": {func(t *testing.T, path string) { write(t, read(t, other, "data-key"), path, "data-key") }, "", store.ErrWrongKeyFile},
 		"key file of another directory": {func(t *testing.T, path string) { write(t, read(t, other, "key"), path, "key") }, "", store.ErrWrongKeyFile},
 		"no key file": {func(t *testing.T, path string) {

@@ -57,7 +57,7 @@ func parseIdentity(path string) (age.Identity, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxKeyFileBytes {
-		return nil, fmt.Errorf("%s is no key file", path)
+		return nil, fmt.Errorf("key file %s is no file of that kind", path)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -65,7 +65,7 @@ func parseIdentity(path string) (age.Identity, error) {
 	}
 	ids, err := age.ParseIdentities(bytes.NewReader(b))
 	if err != nil || len(ids) != 1 {
-		return nil, fmt.Errorf("%s is damaged or no key file: it should hold one line that begins with AGE-SECRET-KEY-", path)
+		return nil, fmt.Errorf("key file %s is damaged, or none: it should hold one line that begins with AGE-SECRET-KEY-", path)
 	}
 	return ids[0], nil
 }

@@ -1,12 +1,9 @@
 package store
 
 import (
-	"errors"
 	"fmt"
+	"path/filepath"
 )
-
-// ErrSameLock says that a change of the lock would change nothing.
-var ErrSameLock = errors.New("the data opens with that already")
 
 // Relock lets another lock open the directory; the data stays as it is. It is done or
 // not done, whenever it is cut off. The directory may be open elsewhere. A passphrase
@@ -41,6 +38,17 @@ func Relock(path string, from, to Lock) error {
 func CheckLock(path string, with Lock) error {
 	_, err := openLock(path, with)
 	return err
+}
+
+// KeyBeside tells whether a directory's own key file opens it, so that whoever has the
+// directory has its data.
+func KeyBeside(path string) bool {
+	w, err := readWrapped(path)
+	if err != nil || w.kind != ByKeyFile {
+		return false
+	}
+	_, err = parseIdentity(filepath.Join(path, keyFileName))
+	return err == nil
 }
 
 // openLock gives the data key, if it is the directory's.

@@ -93,8 +93,8 @@ func TestRelockRefused(t *testing.T) {
 		"a key file for a phrase":    {locked, gone, phrase("new"), store.ErrNeedsPassphrase, ""},
 		"a phrase for a key file":    {path, phrase("words"), phrase("new"), store.ErrNoPassphrase, ""},
 		"no such key file":           {path, gone, phrase("new"), store.ErrNeedsKeyFile, ""},
-		"no key file at all":         {path, store.Lock{KeyFile: junk}, phrase("new"), nil, "damaged or no key file"},
-		"to something that is none":  {path, store.Lock{}, store.Lock{KeyFile: junk}, nil, "damaged or no key file"},
+		"no key file at all":         {path, store.Lock{KeyFile: junk}, phrase("new"), nil, "is damaged, or none"},
+		"to something that is none":  {path, store.Lock{}, store.Lock{KeyFile: junk}, nil, "is damaged, or none"},
 		"to a folder that is absent": {path, store.Lock{}, store.Lock{KeyFile: filepath.Join(gone.KeyFile, "key")}, nil, "no such file"},
 		"an empty directory":         {t.TempDir(), store.Lock{}, phrase("new"), store.ErrNoCamp, ""},
 	} {

@@ -41,26 +41,21 @@ const (
 func (a *app) connect(ctx context.Context) (*client, error) { return a.connectOr(ctx, reach{}) }
 
 // connectOr opens the store so that this process reaches others as it says.
-func (a *app) connectOr(ctx context.Context, to reach) (*client, error) {
+func (a *app) connectOr(ctx context.Context, to reach) (c *client, err error) {
 	dir := a.dataDir()
-	deadline := time.Now().Add(startingWait)
-	for {
+	if c := a.dial(ctx, dir); c != nil {
+		return c, nil
+	}
+	err = a.unlock(ctx, dir, func(lock store.Lock) error {
+		c, err = a.serveHere(dir, lock, to)
+		return err
+	})
+	if errors.Is(err, store.ErrInUse) {
 		if c := a.dial(ctx, dir); c != nil {
 			return c, nil
 		}
-		c, err := a.serveUnlocked(ctx, dir, to)
-		if !errors.Is(err, store.ErrInUse) {
-			return c, explainOpen(dir, err)
-		}
-		if time.Now().After(deadline) {
-			return nil, explainOpen(dir, err)
-		}
-		select {
-		case <-time.After(startingPoll):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
 	}
+	return c, explainOpen(dir, err)
 }
 
 // dial reaches a running daemon; nil if there is none, or only what one left.
@@ -111,14 +106,6 @@ func (c *client) isOurs(ctx context.Context) bool {
 	mac.Write([]byte("musafir healthz 1 " + nonce))
 	proof, err := hex.DecodeString(answer.Proof)
 	return err == nil && hmac.Equal(proof, mac.Sum(nil))
-}
-
-func (a *app) serveUnlocked(ctx context.Context, dir string, to reach) (c *client, err error) {
-	err = a.unlock(ctx, dir, func(lock store.Lock) error {
-		c, err = a.serveHere(dir, lock, to)
-		return err
-	})
-	return c, err
 }
 
 // serveHere opens the store and serves the API inside this process.

@@ -153,7 +153,7 @@ func refuseForeign(path string) error {
 		return nil // absent, or told by whoever needs it
 	}
 	for _, f := range files {
-		if name := f.Name(); !ours[strings.TrimSuffix(name, ".copy")] && !strings.HasPrefix(name, ".") {
+		if name := f.Name(); !isOurs(name) && !strings.HasPrefix(name, ".") {
 			return withHint(usage(fmt.Errorf("%s holds %q and no camp", path, name)), "Name an empty directory, or one that is not there yet: --data DIR")
 		}
 	}

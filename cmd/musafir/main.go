@@ -78,7 +78,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 		if a.dataDir() == "" {
 			return usage(errors.New("there is no home directory to keep data in: name one with --data DIR"))
 		}
-		return nil
+		return a.check()
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(
@@ -88,7 +88,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 		a.historyCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.importCommand(), a.exportCommand(), a.watchCommand(),
 		a.statusCommand(), a.doctorCommand(), a.verifyCommand(), a.versionCommand(),
-		a.passphraseCommand(),
+		a.passphraseCommand(), a.wipeCommand(),
 	)
 	for _, c := range root.Commands() {
 		checkArguments(c)

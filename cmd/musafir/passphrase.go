@@ -63,18 +63,19 @@ func (a *app) passphraseChangeCommand() *cobra.Command {
 }
 
 func (a *app) passphraseRemoveCommand() *cobra.Command {
-	return &cobra.Command{
+	var to store.Lock
+	c := &cobra.Command{
 		Use:   "remove",
 		Short: "Lock the data with a key file in place of the passphrase",
 		Long: `Lock the data with a key file in place of the passphrase: one beside the data, or the
-one that --key-file names. Whoever has both reads the records.`,
+one that --new-key-file names. Whoever has both reads the records.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			to := store.Lock{KeyFile: a.keyFile}
-			a.keyFile = "" // it shall open the data from now on
 			return a.relock(c.Context(), store.ByPassphrase, func(context.Context) (store.Lock, error) { return to, nil })
 		},
 	}
+	c.Flags().StringVar(&to.KeyFile, "new-key-file", "", "`FILE` that shall open the data; it is made if it is not there")
+	return c
 }
 
 func (a *app) newLock(ctx context.Context, file string) (lock store.Lock, err error) {

@@ -32,7 +32,7 @@ func newService(d *device, token func() string, log *slog.Logger, hosts []string
 	s := &service{device: d, stopping: make(chan struct{})}
 	h := api.New(api.Config{
 		Backend: d, Token: token, Version: programVersion(), Status: storeStatus,
-		Log: log, Hosts: hosts, Stopping: s.stopping,
+		Log: log, Hosts: hosts, Stopping: s.stopping, Advice: d.advice,
 	})
 	s.server = &http.Server{
 		Handler: h.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,

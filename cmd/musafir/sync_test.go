@@ -74,17 +74,22 @@ func freeAddress(t testing.TB) string {
 // join admits one more device by a code of the first, and starts it.
 func (x *team) join(name string, role ...string) int {
 	i := x.add(filepath.Join(x.t.TempDir(), "data"))
-	ask := map[string]string{"role": strings.Join(append(role, "member")[:1], "")}
-	doc, err := x.daemons[0].call(context.Background(), http.MethodPost, "/v1/invites", ask)
-	check(x.t, err)
-	var invite struct{ Code string }
-	mustUnmarshal(x.t, doc, &invite)
-	out, err := program(x.t, x.dirs[i], "join", invite.Code, "--device", name, "--peer", x.listen[0]).CombinedOutput()
+	out, err := program(x.t, x.dirs[i], "join", x.code(role...), "--device", name, "--peer", x.listen[0]).CombinedOutput()
 	if err != nil {
 		x.t.Fatalf("join: %v\n%s", err, out)
 	}
 	x.up(i)
 	return i
+}
+
+// code is a new one of the first device, for a member unless there is a role.
+func (x *team) code(role ...string) string {
+	ask := map[string]string{"role": append(role, "member")[0]}
+	doc, err := x.daemons[0].call(context.Background(), http.MethodPost, "/v1/invites", ask)
+	check(x.t, err)
+	var invite struct{ Code string }
+	mustUnmarshal(x.t, doc, &invite)
+	return invite.Code
 }
 
 // up starts a device.

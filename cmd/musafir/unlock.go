@@ -8,14 +8,27 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"              // terminals: whether there is one, and reading without an echo
 	"golang.org/x/text/unicode/norm" // one form of a passphrase, whatever keyboard it was typed on
 
+	"musafir/node/api"
 	"musafir/store"
 )
+
+// advice is what people should know about how the data is locked.
+func (d *device) advice() []api.Advice {
+	if !store.KeyBeside(d.Path) {
+		return nil
+	}
+	return []api.Advice{{
+		Text:   "The data on this device opens with the key file that lies beside it: whoever takes the device reads its records.",
+		Remedy: "Lock it with a passphrase: musafir passphrase set",
+	}}
+}
 
 // unlocking is how the command line says what opens the data.
 type unlocking struct {
@@ -31,7 +44,14 @@ func (u *unlocking) flags(c *cobra.Command) {
 	f.BoolVar(&u.ask, "passphrase", false, "ask for the passphrase that locks the data")
 	f.StringVar(&u.file, "passphrase-file", "", "`FILE` that holds the passphrase; a newline at its end does not count")
 	f.StringVar(&u.keyFile, "key-file", "", "`FILE` that opens the data in place of a passphrase, such as one on a USB stick; init and join make it")
-	c.MarkFlagsMutuallyExclusive("passphrase", "passphrase-file", "key-file")
+}
+
+// check refuses two ways at once.
+func (u *unlocking) check() error {
+	if u.ask && u.file != "" || u.keyFile != "" && (u.ask || u.file != "") {
+		return usage(errors.New("the data opens with one thing: say --passphrase, --passphrase-file FILE or --key-file FILE"))
+	}
+	return nil
 }
 
 const (
@@ -40,8 +60,22 @@ const (
 )
 
 // unlock opens a directory by what the flags say, or by asking where there is
-// somebody to ask. What was typed is kept for the next time.
+// somebody to ask. What was typed is kept for the next time. A command that has the
+// directory open for a moment may finish first; [store.ErrInUse] says that a daemon
+// answers by now, or that something else keeps the directory.
 func (a *app) unlock(ctx context.Context, dir string, open func(store.Lock) error) error {
+	for deadline := time.Now().Add(startingWait); ; {
+		err := a.unlockNow(ctx, dir, open)
+		if !errors.Is(err, store.ErrInUse) || time.Now().After(deadline) || a.dial(ctx, dir) != nil {
+			return err
+		}
+		if err := pause(ctx, startingPoll); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *app) unlockNow(ctx context.Context, dir string, open func(store.Lock) error) error {
 	for {
 		lock, typed, err := a.lock(ctx, dir)
 		if err != nil {

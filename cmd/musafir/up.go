@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,40 +58,21 @@ func (a *app) up(ctx context.Context, address string, to reach, verbose bool) er
 	return errors.Join(a.serve(ctx, d, dir, address, log), d.Close())
 }
 
-// openPatiently opens the device, and lets a command that has it open for a moment
-// finish first.
-func (a *app) openPatiently(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
-	deadline := time.Now().Add(startingWait)
-	for {
-		d, err := a.openUnlocked(ctx, dir, to, log)
-		if !errors.Is(err, store.ErrInUse) {
-			return d, explainOpen(dir, err)
-		}
-		if a.dial(ctx, dir) != nil {
-			return nil, a.explainRunning(dir, err)
-		}
-		if time.Now().After(deadline) {
-			return nil, explainOpen(dir, err)
-		}
-		select {
-		case <-time.After(startingPoll):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func (a *app) openUnlocked(ctx context.Context, dir string, to reach, log *slog.Logger) (d *device, err error) {
+// open opens the device.
+func (a *app) open(ctx context.Context, dir string, to reach, log *slog.Logger) (d *device, err error) {
 	err = a.unlock(ctx, dir, func(lock store.Lock) error {
 		d, err = openDevice(dir, lock, to, log)
 		return err
 	})
-	return d, err
+	if errors.Is(err, store.ErrInUse) && a.dial(ctx, dir) != nil {
+		return nil, a.explainRunning(dir, err)
+	}
+	return d, explainOpen(dir, err)
 }
 
 // openOrFound opens the device; on an empty directory it makes a camp first.
 func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.Logger) (*device, error) {
-	d, err := a.openPatiently(ctx, dir, to, log)
+	d, err := a.open(ctx, dir, to, log)
 	if !errors.Is(err, store.ErrNoCamp) {
 		return d, err
 	}

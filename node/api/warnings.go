@@ -18,6 +18,11 @@ func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) 
 	for _, a := range clocks {
 		all = append(all, a.String())
 	}
+	if s.cfg.Advice != nil {
+		for _, a := range s.cfg.Advice() {
+			all = append(all, a.String())
+		}
+	}
 	heldBack, err := s.heldWarnings(held)
 	return c, append(all, slices.Concat(s.versionWarnings(inTouch), heldBack)...), err
 }

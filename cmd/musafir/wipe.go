@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"musafir/node/api"
+	"musafir/store"
+)
+
+func (a *app) wipeCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "wipe",
+		Short: "Destroy all data on this device",
+		Long: `Destroy all data on this device: its keys first, so that what is left on the disk can
+be read by nobody, then the rest. A device that is up is stopped. No passphrase is needed.
+What other devices hold is not touched.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.wipe(c.Context(), yes) },
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+const wipeWord = "wipe"
+
+func (a *app) wipe(ctx context.Context, yes bool) error {
+	dir := a.dataDir()
+	if !holdsOurs(dir) {
+		return usage(fmt.Errorf("there is nothing of musafir in %s", dir))
+	}
+	if !yes {
+		if err := a.askWipe(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if err := store.DestroyKeys(dir); err != nil {
+		return withHint(fmt.Errorf("the keys are NOT destroyed: %w", err), "Run it as the user to whom the directory belongs, or destroy the disk.")
+	}
+	a.say("The keys are destroyed.")
+	if err := a.stopDaemon(ctx, dir); err != nil {
+		return withHint(err, "Nobody can read what is on the disk any more, but that process still has it open: end it, then run musafir wipe again.")
+	}
+	removed, err := removeOurs(dir)
+	if err != nil {
+		return withHint(err, "Nobody can read it: its keys are gone. Remove it by hand.")
+	}
+	return a.sayWiped(dir, removed)
+}
+
+// askWipe says what will be lost, and asks.
+func (a *app) askWipe(ctx context.Context, dir string) error {
+	in, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return usage(errors.New("wipe destroys all data on this device, and there is no terminal to ask at: say --yes if that is meant"))
+	}
+	a.say("This destroys all data in %s.\n%s", dir, a.onlyHere(ctx))
+	fmt.Fprintf(a.errs, "Type %q to do it: ", wipeWord)
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(in).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case text := <-line:
+		if strings.TrimSpace(text) != wipeWord {
+			return errors.New("nothing was destroyed")
+		}
+		return nil
+	case <-ctx.Done():
+		return errInterrupted
+	}
+}
+
+// onlyHere says what no other device is known to hold.
+func (a *app) onlyHere(ctx context.Context) string {
+	const unknown = "Whether other devices hold what is on it is not known here."
+	c := a.dial(ctx, a.dataDir())
+	if c == nil {
+		var err error
+		if c, err = a.serveHere(a.dataDir(), store.Lock{KeyFile: a.keyFile}, reach{}); err != nil {
+			return unknown
+		}
+	}
+	defer c.close()
+	doc, err := c.call(ctx, http.MethodGet, "/v1/peers", nil)
+	var known peersDoc
+	if err != nil || json.Unmarshal(doc, &known) != nil {
+		return unknown
+	}
+	return lossWords(known)
+}
+
+func lossWords(known peersDoc) string {
+	heard := slices.DeleteFunc(known.Peers, func(p api.Peer) bool { return p.LastHeard == "" })
+	if len(heard) == 0 {
+		return "No other device holds anything of it: all that was written here would be lost."
+	}
+	best := slices.MinFunc(heard, func(x, y api.Peer) int { return int(min(x.Behind, 1<<31)) - int(min(y.Behind, 1<<31)) })
+	if best.Behind == 0 {
+		return fmt.Sprintf("The device %q holds all of it.", best.Name)
+	}
+	return fmt.Sprintf("Up to %s would be lost: the device %q, which holds the most of what is here, lacks them.", count(best.Behind, "entry", "entries"), best.Name)
+}
+
+// stopDaemon ends the daemon of the directory, if one runs.
+func (a *app) stopDaemon(ctx context.Context, dir string) error {
+	run, err := readRunFile(dir)
+	if err != nil || a.dial(ctx, dir) == nil {
+		return nil
+	}
+	p, err := os.FindProcess(run.PID)
+	if err != nil {
+		return fmt.Errorf("stop musafir (process %d): %w", run.PID, err)
+	}
+	if err := interrupt(p); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop musafir (process %d): %w", run.PID, err)
+	}
+	for deadline := time.Now().Add(daemonEnd); a.dial(ctx, dir) != nil; {
+		if time.Now().After(deadline) {
+			return p.Kill()
+		}
+		if err := pause(ctx, daemonPoll); err != nil {
+			return err
+		}
+	}
+	a.say("Musafir, which ran here, is stopped.")
+	return nil
+}
+
+// isOurs tells of a file in a data directory whether musafir made it: itself, its copy,
+// or what was about to replace it.
+func isOurs(name string) bool {
+	base, _, _ := strings.Cut(strings.TrimPrefix(name, "."), ".")
+	return ours[name] || ours[base] || base == "run" || base == "device"
+}
+
+func holdsOurs(dir string) bool {
+	files, err := os.ReadDir(dir)
+	return err == nil && slices.ContainsFunc(files, func(f fs.DirEntry) bool { return isOurs(f.Name()) })
+}
+
+// removeOurs removes what musafir wrote, the mark that there is a camp last, and the
+// directory if nothing else is in it. It gives the bytes that were freed.
+func removeOurs(dir string) (bytes int64, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("read data directory: %w", err)
+	}
+	slices.SortStableFunc(files, func(x, y fs.DirEntry) int { return last(x) - last(y) })
+	for _, f := range files {
+		if !isOurs(f.Name()) {
+			continue
+		}
+		path := filepath.Join(dir, f.Name())
+		bytes += sizeOf(path)
+		if err := os.RemoveAll(path); err != nil {
+			return bytes, fmt.Errorf("remove: %w", err)
+		}
+	}
+	_ = os.Remove(dir) // where it is empty
+	return bytes, nil
+}
+
+func last(f fs.DirEntry) int {
+	if f.Name() == "format" {
+		return 1
+	}
+	return 0
+}
+
+func sizeOf(path string) (bytes int64) {
+	_ = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			if info, err := e.Info(); err == nil {
+				bytes += info.Size()
+			}
+		}
+		return nil
+	})
+	return bytes
+}
+
+func (a *app) sayWiped(dir string, bytes int64) error {
+	if a.json {
+		return a.printJSON(map[string]any{"wiped": dir, "bytes": bytes})
+	}
+	a.print("%s is wiped: its keys were overwritten and removed, then %d MB of data, which nobody can read any more, wherever the disk may keep some of it.\n", dir, bytes>>20)
+	if a.keyFile != "" {
+		a.print("The key file %s was left; it opens nothing any more.\n", a.keyFile)
+	}
+	a.print("Other devices keep what they hold, and this device's place in the camp.\n")
+	return nil
+}
