@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,10 @@ type Config struct {
 	// from one goroutine at a time, again at each question, never after Run has
 	// returned. One of this same device was given by a copy of it.
 	Heard func(Heard)
+
+	// Stranger is called with where an answer of our service came from that no key
+	// opens, under the same conditions as Heard. Nil: nobody cares.
+	Stranger func(netip.Addr)
 
 	Log *slog.Logger // nil: none
 }
@@ -144,6 +149,18 @@ func (f *Finder) tell(ctx context.Context, on link, openings []opening) {
 		h.Addrs = ranked(h.Addrs, links, on.name)
 		f.log.Debug("device heard", "device", h.Device, "interface", on.name)
 		f.cfg.Heard(h)
+	}
+}
+
+// tellStranger hands over where somebody of another camp answers.
+func (f *Finder) tellStranger(ctx context.Context, at netip.Addr) {
+	if f.cfg.Stranger == nil || !at.IsValid() {
+		return
+	}
+	f.call.Lock()
+	defer f.call.Unlock()
+	if ctx.Err() == nil {
+		f.cfg.Stranger(at)
 	}
 }
 

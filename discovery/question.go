@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
@@ -82,7 +83,7 @@ func questionPacket(name string) ([]byte, error) {
 
 // listen hands over what comes back, until the window closes or ctx ends. It closes
 // the socket.
-func listen(ctx context.Context, conn *net.UDPConn, take func(packet []byte)) error {
+func listen(ctx context.Context, conn *net.UDPConn, take func(packet []byte, from netip.Addr)) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := conn.SetReadDeadline(time.Now().Add(window)); err != nil {
@@ -90,14 +91,14 @@ func listen(ctx context.Context, conn *net.UDPConn, take func(packet []byte)) er
 	}
 	packet := make([]byte, maxPacketBytes+1)
 	for range maxPackets {
-		n, _, err := conn.ReadFromUDPAddrPort(packet)
+		n, from, err := conn.ReadFromUDPAddrPort(packet)
 		if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read answers: %w", err)
 		}
-		take(packet[:n])
+		take(packet[:n], from.Addr().Unmap())
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -44,13 +45,13 @@ func (r round) askSelf(ctx context.Context, q question) error {
 		return err
 	}
 	r.tally.ask()
-	return listen(ctx, conn, func(packet []byte) {
+	return listen(ctx, conn, func(packet []byte, from netip.Addr) {
 		answers, err := parseAnswers(packet)
 		if err != nil {
 			return // anybody can send us anything
 		}
 		for _, a := range answers {
-			r.take(ctx, h, a)
+			r.take(ctx, h, a, from)
 		}
 	})
 }
@@ -63,13 +64,17 @@ func (r round) askLibrary(ctx context.Context, four, six bool) error {
 	}
 	r.tally.ask()
 	for _, a := range found {
-		r.take(ctx, h, a)
+		r.take(ctx, h, a, netip.Addr{}) // our own question hears the same, and from where
 	}
 	return nil
 }
 
-func (r round) take(ctx context.Context, h *hearing, a answer) {
+func (r round) take(ctx context.Context, h *hearing, a answer, from netip.Addr) {
 	openings := h.take(a)
-	r.tally.hear(h.counted(), time.Now())
+	count := h.counted()
+	r.tally.hear(count, time.Now())
 	r.finder.tell(ctx, r.link, openings)
+	if count.strangers > 0 {
+		r.finder.tellStranger(ctx, from)
+	}
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -55,16 +56,26 @@ func (n *Node) admit(ctx context.Context, stream Stream) {
 	defer stream.Close()
 	stream.SetDeadline(time.Now().Add(joinTimeout))
 	frame, err := wire.ReadWithin(bufio.NewReader(stream), wire.MaxSmallFrameBytes)
-	knock, ok := frame.(*wire.Knock)
-	if err != nil || !ok {
+	w := &frameWriter{stream: stream}
+	switch f := frame.(type) {
+	case *wire.Knock:
+		n.admitKnock(ctx, stream, f, w)
+	case *wire.Recover:
+		err = n.admitRecovery(ctx, stream, f, w)
+	default:
+		err = errors.Join(err, errTooSoon)
+	}
+	if err != nil {
 		stream.Reset()
 		return
 	}
-	w := &frameWriter{stream: stream}
+	w.flush()
+}
+
+func (n *Node) admitKnock(ctx context.Context, stream Stream, knock *wire.Knock, w *frameWriter) {
 	from := hostOf(stream.Remote())
 	if n.knocks.late(from, time.Now()) {
 		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: "too many wrong codes were tried here: wait a few minutes"})
-		w.flush()
 		return
 	}
 	if err := n.welcome(ctx, stream.Peer(), knock, w); err != nil {
@@ -74,7 +85,44 @@ func (n *Node) admit(ctx context.Context, stream Stream) {
 		n.cfg.Log.Info("an attempt to join failed", "invitation", knock.Invitation, "error", err)
 		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: refusalText(err)})
 	}
-	w.flush()
+}
+
+// admitRecovery gives the control logs to who has the recovery key, and to others not
+// a word.
+func (n *Node) admitRecovery(ctx context.Context, stream Stream, f *wire.Recover, w *frameWriter) error {
+	from, joiner := hostOf(stream.Remote()), stream.Peer()
+	writer := n.standing.Load()
+	if n.knocks.late(from, time.Now()) {
+		return access.ErrNotRecoveryKey
+	}
+	if !writer.Members.VerifyRecovery(f.Signature[:], joiner, writer.ID()) {
+		n.knocks.failed(from, time.Now())
+		return access.ErrNotRecoveryKey
+	}
+	mac := access.RecoveryMAC(writer.Members.RecoveryKey(), joiner, writer.ID(), writer.Camp)
+	if err := w.frame(&wire.Welcome{MAC: mac, Camp: writer.Camp, More: true}); err != nil {
+		return err
+	}
+	return n.sendControlLogs(ctx, w)
+}
+
+// Recover makes this device, which takes part in the camp, a coordinator by the camp's
+// recovery key. Errors: [access.ErrNotRecoveryKey], [access.ErrIsCoordinator].
+func (n *Node) Recover(ctx context.Context, key ed25519.PrivateKey) error {
+	random := [2][16]byte{incarnation(), incarnation()}
+	wait, err := n.submit(ctx, &request{done: make(chan struct{}), act: func(g *replica.Group) (crdt.Receipt, error) {
+		return crdt.Receipt{}, g.Recover(key, n.name(), random, n.wall())
+	}})
+	if err == nil {
+		_, err = wait()
+	}
+	return err
+}
+
+// name is what this device is called.
+func (n *Node) name() string {
+	self, _ := n.writer.Members.Member(n.writer.ID())
+	return self.Name
 }
 
 // hostOf is the part of a multiaddr that names the machine.

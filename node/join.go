@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -22,28 +23,63 @@ var (
 )
 
 // A Welcome is what a joining device gets: the camp, and the control logs in which
-// it is admitted.
+// it is admitted, or where it may write its admission with the recovery key.
 type Welcome struct {
 	Camp    crdt.CampID
 	Members *access.Camp
 	Batches []*replica.Received
+
+	recovery ed25519.PrivateKey // nil: it is admitted
+	name     string             // under which it shall be
 }
 
 // Join asks the device at the other end of a stream to admit this one.
 func Join(ctx context.Context, stream Stream, device ed25519.PrivateKey, code access.Code, name string) (*Welcome, error) {
+	self := crdt.DeviceIDOf(device.Public().(ed25519.PublicKey))
+	ask := &wire.Knock{Invitation: code.Name(), MAC: code.Request(self, stream.Peer(), name), Name: name}
+	got, err := knock(ctx, stream, ask, func(w *wire.Welcome) [sha256.Size]byte {
+		return code.MAC("welcome", self, stream.Peer(), w.Camp[:], w.Admission[:])
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := got.Members.Member(self); !ok {
+		return nil, errors.New("the control logs do not admit this device")
+	}
+	return got, nil
+}
+
+// Recover asks the device at the other end of a stream for the control logs, by the
+// camp's recovery key. Settling makes this device a coordinator under the name.
+func Recover(ctx context.Context, stream Stream, device, recovery ed25519.PrivateKey, name string) (*Welcome, error) {
+	self := crdt.DeviceIDOf(device.Public().(ed25519.PublicKey))
+	ask := &wire.Recover{}
+	copy(ask.Signature[:], access.SignRecovery(recovery, self, stream.Peer()))
+	public := recovery.Public().(ed25519.PublicKey)
+	got, err := knock(ctx, stream, ask, func(w *wire.Welcome) [sha256.Size]byte {
+		return access.RecoveryMAC(public, self, stream.Peer(), w.Camp)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !public.Equal(got.Members.RecoveryKey()) {
+		return nil, access.ErrNotRecoveryKey
+	}
+	got.recovery, got.name = recovery, name
+	return got, nil
+}
+
+// knock sends the first frame of a join stream and takes the answer, which must bear
+// that MAC.
+func knock(ctx context.Context, stream Stream, ask wire.Frame, mac func(*wire.Welcome) [sha256.Size]byte) (*Welcome, error) {
 	defer stream.Reset()
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(joinTimeout)
 	}
 	stream.SetDeadline(deadline)
-	self := crdt.DeviceIDOf(device.Public().(ed25519.PublicKey))
 	w := &frameWriter{stream: stream}
-	err := w.frame(&wire.Knock{Invitation: code.Name(), MAC: code.Request(self, stream.Peer(), name), Name: name})
-	if err == nil {
-		err = w.flush()
-	}
-	if err != nil {
+	if err := errors.Join(w.frame(ask), w.flush()); err != nil {
 		return nil, fmt.Errorf("ask to join: %w", err)
 	}
 	r := bufio.NewReader(stream)
@@ -55,11 +91,10 @@ func Join(ctx context.Context, stream Stream, device ed25519.PrivateKey, code ac
 	if !ok {
 		return nil, unwelcome(first)
 	}
-	want := code.MAC("welcome", self, stream.Peer(), welcome.Camp[:], welcome.Admission[:])
-	if !hmac.Equal(want[:], welcome.MAC[:]) {
+	if want := mac(welcome); !hmac.Equal(want[:], welcome.MAC[:]) {
 		return nil, errImpostor
 	}
-	return takeControlLogs(r, welcome, self)
+	return takeControlLogs(r, welcome)
 }
 
 func unwelcome(f wire.Frame) error {
@@ -69,9 +104,8 @@ func unwelcome(f wire.Frame) error {
 	return fmt.Errorf("ask to join: the other device answered with a %v frame", f.Kind())
 }
 
-// takeControlLogs reads the control logs and makes sure that they admit this
-// device.
-func takeControlLogs(r *bufio.Reader, welcome *wire.Welcome, self crdt.DeviceID) (*Welcome, error) {
+// takeControlLogs reads the control logs.
+func takeControlLogs(r *bufio.Reader, welcome *wire.Welcome) (*Welcome, error) {
 	got := &Welcome{Camp: welcome.Camp, Members: access.New(welcome.Camp)}
 	v := replica.NewVerifier(welcome.Camp, noLogs{})
 	size := 0
@@ -97,9 +131,6 @@ func takeControlLogs(r *bufio.Reader, welcome *wire.Welcome, self crdt.DeviceID)
 		if err := got.take(batch); err != nil {
 			return nil, err
 		}
-	}
-	if _, ok := got.Members.Member(self); !ok {
-		return nil, errors.New("the control logs do not admit this device")
 	}
 	return got, nil
 }
@@ -127,11 +158,18 @@ func (w *Welcome) Settle(b replica.Batch, device ed25519.PrivateKey) error {
 			return fmt.Errorf("store the control logs: %w", err)
 		}
 	}
-	if err := g.BeginRecords(incarnation(), now); err != nil {
+	if err := w.begin(g, now); err != nil {
 		return fmt.Errorf("begin this device's log: %w", err)
 	}
 	_, err := g.Commit()
 	return err
+}
+
+func (w *Welcome) begin(g *replica.Group, now int64) error {
+	if w.recovery != nil {
+		return g.Recover(w.recovery, w.name, [2][16]byte{incarnation(), incarnation()}, now)
+	}
+	return g.BeginRecords(incarnation(), now)
 }
 
 // noLogs is a store in which nothing is held.

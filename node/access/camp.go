@@ -13,6 +13,7 @@ import (
 type Camp struct {
 	id         crdt.CampID
 	founding   *crdt.Founding // nil before the camp's first entry
+	recovery   *admission     // of the recovery key, by that entry; it stands in no list
 	admissions map[crdt.EntryID]*admission
 	logs       map[crdt.LogID]*log
 }
@@ -64,7 +65,7 @@ func New(camp crdt.CampID) *Camp {
 
 // Clone is a copy to try something on.
 func (c *Camp) Clone() *Camp {
-	return &Camp{id: c.id, founding: c.founding, admissions: maps.Clone(c.admissions), logs: maps.Clone(c.logs)}
+	return &Camp{id: c.id, founding: c.founding, recovery: c.recovery, admissions: maps.Clone(c.admissions), logs: maps.Clone(c.logs)}
 }
 
 // Name is the camp's name, empty before its first entry.
@@ -131,7 +132,7 @@ func (c *Camp) addBirth(id crdt.EntryID, e *crdt.Entry) {
 	if b == nil {
 		return
 	}
-	a := c.admissions[b.Admission]
+	a := c.admissionOf(b)
 	if b.Founding != nil && crdt.CampID(id) == c.id {
 		a = c.found(e.Time, b)
 	}
@@ -157,5 +158,7 @@ func (c *Camp) found(at crdt.Time, b *crdt.Birth) *admission {
 	a := &admission{id: crdt.EntryID(c.id), time: at}
 	a.admit(b.Device, crdt.RoleCoordinator, b.Founding.Device)
 	c.admissions[a.id] = a
+	c.recovery = &admission{id: a.id, time: at}
+	c.recovery.admit(f.Recovery, crdt.RoleCoordinator, "")
 	return a
 }

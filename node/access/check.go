@@ -75,7 +75,7 @@ func (c *Camp) checkBirth(id crdt.EntryID, b *crdt.Birth, deps []crdt.Dep) strin
 	if b.Camp != c.id {
 		return "it belongs to another camp"
 	}
-	a := c.admissions[b.Admission]
+	a := c.admissionOf(b)
 	switch {
 	case a == nil:
 		return "the admission that it names is not held, or is none"
@@ -84,7 +84,7 @@ func (c *Camp) checkBirth(id crdt.EntryID, b *crdt.Birth, deps []crdt.Dep) strin
 	case a.newer:
 		return ""
 	}
-	if why := cmp.Or(c.checkKey(b, a, deps), checkRole(b.Kind, a.role)); why != "" || b.Kind != crdt.ControlLog {
+	if why := cmp.Or(c.checkKey(b, a, deps), c.checkRole(b.Kind, a)); why != "" || b.Kind != crdt.ControlLog {
 		return why
 	}
 	return c.checkActs(deps)
@@ -115,7 +115,7 @@ func (c *Camp) checkKey(b *crdt.Birth, a *admission, deps []crdt.Dep) string {
 	switch {
 	case from == nil || !slices.ContainsFunc(deps, dep):
 		return "it does not depend on the log that it continues"
-	case from.Admission != a.id:
+	case from.admission != a:
 		return "it continues a log of another admission"
 	case b.VerifyContinuation(from.Device) != nil:
 		return "the log that it continues did not vouch for it"
@@ -124,13 +124,15 @@ func (c *Camp) checkKey(b *crdt.Birth, a *admission, deps []crdt.Dep) string {
 }
 
 // checkRole says which logs a role may begin.
-func checkRole(kind crdt.LogKind, role crdt.Role) string {
+func (c *Camp) checkRole(kind crdt.LogKind, a *admission) string {
 	switch {
-	case !kind.Known() || role == crdt.RoleCoordinator:
+	case a == c.recovery && kind == crdt.RecordLog:
+		return "the recovery key admits devices and writes no records"
+	case !kind.Known() || a.role == crdt.RoleCoordinator:
 		return ""
 	case kind == crdt.ControlLog:
 		return "its device is no coordinator and has no say in who takes part"
-	case role == crdt.RoleReader:
+	case a.role == crdt.RoleReader:
 		return "its device may read and not write"
 	}
 	return ""

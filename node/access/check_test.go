@@ -90,6 +90,18 @@ func TestCheck(t *testing.T) {
 			return s.birth(4, b, s.coordinator)
 		}, "does not depend on the log"},
 
+		{"a control log of the recovery key", func(s *staff) *sealed { return s.begin(recoveryKey, crdt.ControlLog, s.first) }, ""},
+		{"a record log of the recovery key", func(s *staff) *sealed { return s.begin(recoveryKey, crdt.RecordLog, s.first) }, "writes no records"},
+		{"a log of the recovery key under another admission", func(s *staff) *sealed {
+			return s.begin(recoveryKey, crdt.ControlLog, s.coordinator)
+		}, "not the one that was admitted"},
+		{"a device that goes on from the recovery key", func(s *staff) *sealed {
+			return s.goOn(recoveryKey, 4, crdt.ControlLog, s.first, s.begin(recoveryKey, crdt.ControlLog, s.first))
+		}, "of another admission"},
+		{"the recovery key that goes on from a device", func(s *staff) *sealed {
+			return s.goOn(0, recoveryKey, crdt.ControlLog, s.first, s.first)
+		}, "of another admission"},
+
 		{"records in a record log", func(s *staff) *sealed { return s.record(1, s.records) }, ""},
 		{"records of a newer kind in a record log", func(s *staff) *sealed { return s.record(1, s.records, unknown(t)) }, ""},
 		{"records in a control log", func(s *staff) *sealed { return s.record(1, s.control) }, "no records"},
@@ -227,7 +239,8 @@ func TestMember(t *testing.T) {
 	third := s.goOn(4, 5, crdt.RecordLog, s.coordinator, second)
 	s.now = 1 << 50
 	control := s.goOn(1, 4, crdt.ControlLog, s.coordinator, s.control)
-	again := s.admit(4, control, 2, crdt.RoleReader)
+	again := s.admit(4, control, 3, crdt.RoleMember)
+	less := s.admit(4, control, 2, crdt.RoleReader)
 	c := s.holding(s.all...)
 	for _, key := range []int{1, 4, 5} {
 		m, ok := c.Member(device(key))
@@ -244,14 +257,17 @@ func TestMember(t *testing.T) {
 			t.Errorf("logs %v", m.Logs)
 		}
 	}
-	if m, _ := c.Member(device(2)); m.Admission != again.id || m.Role != crdt.RoleReader || m.By != device(4) {
-		t.Errorf("of two admissions the latest counts, not %+v", m)
+	if m, _ := c.Member(device(3)); m.Admission != again.id || m.Role != crdt.RoleMember || m.By != device(4) {
+		t.Errorf("of two admissions the one to more counts, not %+v", m)
+	}
+	if m, _ := c.Member(device(2)); m.Admission == less.id || m.Role != crdt.RoleMember {
+		t.Errorf("of two admissions the one to less counts: %+v", m)
 	}
 	if m, ok := c.Member(device(9)); ok {
 		t.Errorf("a stranger is %+v", m)
 	}
-	if n := len(c.Members()); n != 5 {
-		t.Errorf("%d members, want 5: each admission is one", n)
+	if n := len(c.Members()); n != 4 {
+		t.Errorf("%d members, want 4: each device is one", n)
 	}
 }
 

@@ -42,24 +42,32 @@ func grouped(digits string) Code {
 // ParseCode reads a code as people write it: in lower case, with spaces and dashes
 // anywhere or nowhere, with O for 0 and I or L for 1.
 func ParseCode(s string) (Code, error) {
-	digits := make([]byte, 0, codeDigits)
-	count := 0
+	digits, count, err := readDigits(s, codeDigits)
+	if err != nil {
+		return "", err
+	}
+	if count != codeDigits {
+		return "", fmt.Errorf("a code has %d letters and digits, this has %d", codeDigits, count)
+	}
+	return grouped(string(digits)), nil
+}
+
+// readDigits reads digits as people write them, and keeps as many as it should have.
+func readDigits(s string, most int) (digits []byte, count int, err error) {
+	digits = make([]byte, 0, most)
 	for _, r := range s {
 		if isFiller(r) {
 			continue
 		}
 		d, ok := codeDigit(r)
 		if !ok {
-			return "", fmt.Errorf("%q is in no code: it has the digits 0 to 9 and the letters A to Z without I, L, O and U", r)
+			return nil, 0, fmt.Errorf("%q is in no code: it has the digits 0 to 9 and the letters A to Z without I, L, O and U", r)
 		}
-		if count++; count <= codeDigits {
+		if count++; count <= most {
 			digits = append(digits, d)
 		}
 	}
-	if count != codeDigits {
-		return "", fmt.Errorf("a code has %d letters and digits, this has %d", codeDigits, count)
-	}
-	return grouped(string(digits)), nil
+	return digits, count, nil
 }
 
 // isFiller tells whether r only sets digits apart, or shows nothing, like the marks
@@ -103,11 +111,16 @@ func (c Code) key(info string) []byte {
 func (c Code) MAC(what string, joiner, coordinator crdt.DeviceID, more ...[]byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, c.key(joinInfo))
 	parts := [][]byte{[]byte(joinInfo + " " + what), []byte(joiner), []byte(coordinator)}
-	for _, p := range append(parts, more...) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
-		h.Write(p)
-	}
+	h.Write(appendParts(nil, append(parts, more...)...))
 	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// appendParts puts the length before each part, so that no two lists give the same bytes.
+func appendParts(b []byte, parts ...[]byte) []byte {
+	for _, p := range parts {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(p))), p...)
+	}
+	return b
 }
 
 // Request is the MAC by which a device asks to be admitted under a name.

@@ -22,11 +22,11 @@ type Member struct {
 	Logs      []crdt.LogID        // oldest first
 }
 
-// Members are all of them, by the time of their admission.
+// Members are all of them, each once, by the time of their admission.
 func (c *Camp) Members() []Member {
-	logs := make(map[crdt.EntryID][]*log, len(c.admissions))
+	logs := make(map[*admission][]*log, len(c.admissions))
 	for _, l := range c.logs {
-		logs[l.Admission] = append(logs[l.Admission], l)
+		logs[l.admission] = append(logs[l.admission], l)
 	}
 	var all []*admission
 	for _, a := range c.admissions {
@@ -35,15 +35,39 @@ func (c *Camp) Members() []Member {
 		}
 	}
 	slices.SortFunc(all, (*admission).compare)
-	members := make([]Member, len(all))
-	for i, a := range all {
-		members[i] = a.member(logs[a.id])
+	counts := c.counting()
+	var members []Member
+	for _, a := range all {
+		m := a.member(logs[a])
+		if slices.ContainsFunc(m.Current(), func(id crdt.DeviceID) bool { return counts[id] == a }) {
+			members = append(members, m)
+		}
 	}
 	return members
 }
 
-// Member finds a member by any of its keys. Of several admissions of a key the
-// latest counts.
+// counting are the admissions that count, by key: a device that was admitted again is
+// one member.
+func (c *Camp) counting() map[crdt.DeviceID]*admission {
+	counts := make(map[crdt.DeviceID]*admission, len(c.admissions))
+	take := func(id crdt.DeviceID, a *admission) {
+		if old := counts[id]; !a.newer && a != c.recovery && (old == nil || old.counts(a) < 0) {
+			counts[id] = a
+		}
+	}
+	for _, a := range c.admissions {
+		take(a.device, a)
+	}
+	for _, l := range c.logs {
+		if !l.Newer {
+			take(l.device, l.admission)
+		}
+	}
+	return counts
+}
+
+// Member finds a member by any of its keys. Of several admissions of a key the one to
+// the role that may most counts, and of those the latest.
 func (c *Camp) Member(id crdt.DeviceID) (Member, bool) {
 	a := c.find(id)
 	if a == nil {
@@ -51,18 +75,18 @@ func (c *Camp) Member(id crdt.DeviceID) (Member, bool) {
 	}
 	var logs []*log
 	for _, l := range c.logs {
-		if l.Admission == a.id {
+		if l.admission == a {
 			logs = append(logs, l)
 		}
 	}
 	return a.member(logs), true
 }
 
-// find gives the latest admission of a key, or nil.
+// find gives the admission of a key that counts, or nil. The recovery key is no device's.
 func (c *Camp) find(id crdt.DeviceID) *admission {
 	var found *admission
 	take := func(a *admission) {
-		if !a.newer && (found == nil || found.compare(a) < 0) {
+		if !a.newer && a != c.recovery && (found == nil || found.counts(a) < 0) {
 			found = a
 		}
 	}
@@ -77,6 +101,11 @@ func (c *Camp) find(id crdt.DeviceID) *admission {
 		}
 	}
 	return found
+}
+
+// counts is less than 0 if of two admissions of one key the other counts.
+func (a *admission) counts(b *admission) int {
+	return cmp.Or(cmp.Compare(b.role, a.role), a.compare(b))
 }
 
 func (a *admission) compare(b *admission) int {

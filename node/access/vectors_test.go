@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -32,16 +33,26 @@ func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 
 type (
 	vectors struct {
-		Note   string
-		Codes  []*codeVector
-		MACs   []*macVector
-		Keys   []*keyVector
-		Proofs []*proofVector
+		Note       string
+		Codes      []*codeVector
+		Recoveries []*recoveryVector
+		MACs       []*macVector
+		Keys       []*keyVector
+		Proofs     []*proofVector
 	}
 	codeVector struct {
 		Random hexBytes
 		Code   access.Code // out
 		Name   string      // out
+	}
+	recoveryVector struct {
+		Seed      hexBytes
+		Joiner    crdt.DeviceID
+		Device    crdt.DeviceID
+		Camp      hexBytes
+		Code      string   // out
+		Signature hexBytes // out
+		MAC       hexBytes // out
 	}
 	macVector struct {
 		Code        access.Code
@@ -113,6 +124,13 @@ func (v *vectors) build(t testing.TB) {
 	for _, x := range v.Codes {
 		x.Code = access.NewCode([10]byte(x.Random))
 		x.Name = x.Code.Name()
+	}
+	for _, x := range v.Recoveries {
+		key := ed25519.NewKeyFromSeed(x.Seed)
+		x.Code = access.RecoveryCode(key)
+		x.Signature = access.SignRecovery(key, x.Joiner, x.Device)
+		mac := access.RecoveryMAC(key.Public().(ed25519.PublicKey), x.Joiner, x.Device, crdt.CampID(x.Camp))
+		x.MAC = mac[:]
 	}
 	for _, x := range v.MACs {
 		var more [][]byte

@@ -33,7 +33,7 @@ func (c *Camp) way(of crdt.DeviceID) (best []step, err error) {
 		}
 	}
 	for _, l := range c.logs {
-		if l.device == of && !l.Newer {
+		if l.device == of && !l.Newer && l.admission != c.recovery {
 			try(c.walk(l.admission, l))
 		}
 	}

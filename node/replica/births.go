@@ -24,17 +24,7 @@ func (g *Group) Admit(a crdt.Admission, incarnation [16]byte, nowMs int64) (crdt
 			return crdt.EntryID{}, err
 		}
 	}
-	change, err := a.Change()
-	if err != nil {
-		return crdt.EntryID{}, &crdt.EditError{Err: err}
-	}
-	e, err := crdt.NewEntry(g.next.Clock.Next(nowMs), g.next.Acts.Deps(g.next.Control.Head.ID), "", "", []crdt.Change{change})
-	if err != nil {
-		return crdt.EntryID{}, &crdt.EditError{Err: err}
-	}
-	at, id := g.next.Control.Next(e)
-	g.next.Control.Sealed()
-	return id, g.control(at, id, e)
+	return g.act(g.next.Device, &g.next.Control, &a, nowMs)
 }
 
 // beginControl begins a coordinator's control log.
@@ -100,9 +90,46 @@ func (g *Group) goOn(old *Writer, from crdt.Author, to *crdt.Author, birth *crdt
 	return err
 }
 
-// begin writes the birth of a log of this device. It names its admission and what
-// else it must, and no other heads: a birth is shown as a proof, which is short.
+// Recover makes this device a coordinator by the camp's recovery key, under a name.
+// That key begins a control log for it; what the device writes from now on stands in a
+// log under its new admission. random is 32 bytes. Errors: [access.ErrNotRecoveryKey].
+func (g *Group) Recover(key ed25519.PrivateKey, name string, random [2][16]byte, nowMs int64) error {
+	if g.err != nil {
+		return g.err
+	}
+	if !key.Public().(ed25519.PublicKey).Equal(g.next.Members.RecoveryKey()) {
+		return &crdt.EditError{Err: access.ErrNotRecoveryKey}
+	}
+	if self, ok := g.next.Members.Member(g.next.ID()); ok && self.Role == crdt.RoleCoordinator {
+		return &crdt.EditError{Err: access.ErrIsCoordinator}
+	}
+	if err := g.seal(); err != nil {
+		return g.failed(err)
+	}
+	birth := &crdt.Birth{
+		Camp: g.next.Camp, Kind: crdt.ControlLog, Device: key.Public().(ed25519.PublicKey),
+		Admission: crdt.EntryID(g.next.Camp), Incarnation: random[0],
+	}
+	id, err := g.beginBy(key, birth, nowMs)
+	if err != nil {
+		return err
+	}
+	log := crdt.ResumeAuthor(crdt.LogID(id), crdt.Head{ID: id}, 0, 0)
+	_, err = g.act(key, &log, &crdt.Admission{Device: g.next.Public(), Role: crdt.RoleCoordinator, Name: name}, nowMs)
+	if err != nil {
+		return err
+	}
+	return g.BeginRecords(random[1], nowMs)
+}
+
+// begin writes the birth of a log of this device.
 func (g *Group) begin(birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.EntryID, error) {
+	return g.beginBy(g.next.Device, birth, nowMs, more...)
+}
+
+// beginBy writes the birth of a log that the key seals. It names its admission and what
+// else it must, and no other heads: a birth is shown as a proof, which is short.
+func (g *Group) beginBy(key ed25519.PrivateKey, birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.EntryID, error) {
 	change, err := birth.Change()
 	if err != nil {
 		return crdt.EntryID{}, &crdt.EditError{Err: err}
@@ -120,12 +147,27 @@ func (g *Group) begin(birth *crdt.Birth, nowMs int64, more ...crdt.Dep) (crdt.En
 		return crdt.EntryID{}, &crdt.EditError{Err: err}
 	}
 	id := e.ID(crdt.Place{})
-	return id, g.control(crdt.Place{}, id, e)
+	return id, g.control(key, crdt.Place{}, id, e)
+}
+
+// act writes an act of membership into a control log that the key seals.
+func (g *Group) act(key ed25519.PrivateKey, log *crdt.Author, a *crdt.Admission, nowMs int64) (crdt.EntryID, error) {
+	change, err := a.Change()
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	e, err := crdt.NewEntry(g.next.Clock.Next(nowMs), g.next.Acts.Deps(log.Head.ID), "", "", []crdt.Change{change})
+	if err != nil {
+		return crdt.EntryID{}, &crdt.EditError{Err: err}
+	}
+	at, id := log.Next(e)
+	log.Sealed()
+	return id, g.control(key, at, id, e)
 }
 
 // control appends an entry that changes the membership, sealed on its own so that
 // it can be shown on its own.
-func (g *Group) control(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
+func (g *Group) control(key ed25519.PrivateKey, at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
 	if err := g.next.Members.Check(at, id, e); err != nil {
 		return &crdt.EditError{Err: err}
 	}
@@ -139,7 +181,7 @@ func (g *Group) control(at crdt.Place, id crdt.EntryID, e *crdt.Entry) error {
 	g.members().Add(at, id, e)
 	g.next.grow(at, id, e)
 	head := crdt.Head{Seq: at.Seq, ID: id}
-	if err := g.batch.Seal(log, head, crdt.SealEntry(g.next.Device, g.next.Camp, id)); err != nil {
+	if err := g.batch.Seal(log, head, crdt.SealEntry(key, g.next.Camp, id)); err != nil {
 		return g.failed(err)
 	}
 	return nil

@@ -8,7 +8,8 @@ import (
 
 // A Frame is one message of a session. The types that implement it are those of
 // this package, by pointer: [Hail], [Prove], [Proof], [Hello], [Frontier],
-// [Have], [Trail], [Grant], [Batch], [Beat], [Bye], [Knock], [Welcome].
+// [Have], [Trail], [Grant], [Batch], [Beat], [Bye], [Knock], [Welcome],
+// [Recover].
 type Frame interface {
 	Kind() Kind
 

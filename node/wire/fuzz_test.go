@@ -126,6 +126,7 @@ func FuzzBeat(f *testing.F)     { fuzzKind(f, wire.KindBeat) }
 func FuzzBye(f *testing.F)      { fuzzKind(f, wire.KindBye) }
 func FuzzKnock(f *testing.F)    { fuzzKind(f, wire.KindKnock) }
 func FuzzWelcome(f *testing.F)  { fuzzKind(f, wire.KindWelcome) }
+func FuzzRecover(f *testing.F)  { fuzzKind(f, wire.KindRecover) }
 
 // FuzzRead reads a stream of frames to its end or to the first that is wrong.
 func FuzzRead(f *testing.F) {

@@ -35,7 +35,19 @@ func (f *Knock) check() error {
 func (f *Knock) appendBody(dst []byte) ([]byte, error) { return appendCBOR(dst, f) }
 func (f *Knock) parseBody(body []byte) error           { return unmarshal(body, f) }
 
-// A Welcome answers a Knock. The control logs follow, in Batch frames up to End.
+// A Recover is the first frame of a join stream from who has the camp's recovery key.
+// It names nobody, so that it may be sent to devices of which nothing is known.
+type Recover struct {
+	_         struct{} `cbor:",toarray"`
+	Signature [64]byte // by the recovery key, over the keys of the connection
+}
+
+func (*Recover) Kind() Kind                              { return KindRecover }
+func (*Recover) check() error                            { return nil }
+func (f *Recover) appendBody(dst []byte) ([]byte, error) { return appendCBOR(dst, f) }
+func (f *Recover) parseBody(body []byte) error           { return unmarshal(body, f) }
+
+// A Welcome answers a Knock, or a Recover, in which case it admits nobody. The control logs follow, in Batch frames up to End.
 type Welcome struct {
 	_         struct{}     `cbor:",toarray"`
 	MAC       [32]byte     // by the code's secret: proves that the coordinator made the invitation

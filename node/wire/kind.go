@@ -20,6 +20,7 @@ const (
 	KindBye      Kind = 11
 	KindKnock    Kind = 20
 	KindWelcome  Kind = 21
+	KindRecover  Kind = 22
 )
 
 // kinds says of each kind its name, how large a frame of it may be, and how an
@@ -42,6 +43,7 @@ var kinds = [...]struct {
 	KindBye:      {"bye", MaxByeBytes, func() Frame { return new(Bye) }},
 	KindKnock:    {"knock", MaxSmallFrameBytes, func() Frame { return new(Knock) }},
 	KindWelcome:  {"welcome", MaxSmallFrameBytes, func() Frame { return new(Welcome) }},
+	KindRecover:  {"recover", MaxSmallFrameBytes, func() Frame { return new(Recover) }},
 }
 
 // Known tells whether this program knows the kind.

@@ -59,7 +59,7 @@ var refusals = map[string]error{
 
 var allKinds = []wire.Frame{
 	&wire.Hail{}, &wire.Prove{}, &wire.Proof{}, &wire.Hello{}, &wire.Frontier{}, &wire.Have{}, &wire.Trail{}, &wire.Grant{},
-	&wire.Batch{}, &wire.Beat{}, &wire.Bye{}, &wire.Knock{}, &wire.Welcome{},
+	&wire.Batch{}, &wire.Beat{}, &wire.Bye{}, &wire.Knock{}, &wire.Welcome{}, &wire.Recover{},
 }
 
 func newFrame(t testing.TB, kind string) wire.Frame {
