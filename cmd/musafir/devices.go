@@ -15,18 +15,25 @@ import (
 )
 
 type devicesDoc struct {
-	Devices []api.Device `json:"devices"`
+	Recovery string       `json:"recovery"`
+	Devices  []api.Device `json:"devices"`
 }
 
 func (a *app) devicesCommand() *cobra.Command {
-	return listing(a, "devices", "List the devices of the camp", "/v1/devices", printDevices)
+	c := listing(a, "devices", "List the devices of the camp, and change them", "/v1/devices", printDevices)
+	c.AddCommand(a.recoverCommand())
+	return c
 }
 
 func printDevices(w io.Writer, doc devicesDoc) {
 	names := doc.names()
 	for _, d := range doc.Devices {
 		by := "made the camp"
-		if d.By != "" {
+		switch d.By {
+		case "":
+		case doc.Recovery:
+			by = "by the recovery key"
+		default:
 			by = "admitted by " + names.of(d.By)
 		}
 		notes := lineageWords(&d.Lineage)

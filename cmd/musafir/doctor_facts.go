@@ -154,7 +154,7 @@ func heardDoc(h doctor.Heard, peers []doctor.Peer) api.Heard {
 // facts are what this device knows of the others.
 func (d *device) facts(peers []node.Peer) doctor.Facts {
 	members, self := d.Members()
-	list := devicesDoc{d.Devices()}
+	list := devicesDoc{Devices: d.Devices()}
 	k := known{members: members, names: list.names(), turnedAway: map[crdt.DeviceID]node.Seen{}}
 	_, camp := d.Camp()
 	f := doctor.Facts{Look: d.looks(), Camp: printable(camp), Alone: len(list.Devices) < 2, Listen: farHosts(d.addrs())}

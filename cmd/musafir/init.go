@@ -1,17 +1,14 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"musafir/node"
+	"musafir/node/access"
 	"musafir/store"
 )
 
@@ -48,7 +45,7 @@ func hostName() string {
 }
 
 func (a *app) sayFounded(f *node.Founded, dir, camp, name string) error {
-	code := recoveryCode(f.Recovery)
+	code := access.RecoveryCode(f.Recovery)
 	if a.json {
 		return a.printJSON(map[string]any{
 			"camp":     map[string]string{"id": f.Camp.String(), "name": camp},
@@ -61,8 +58,9 @@ func (a *app) sayFounded(f *node.Founded, dir, camp, name string) error {
 	_, err := fmt.Fprintf(a.out, `Camp %q is made. This device is %q, its first coordinator.
 Its data is in %s, encrypted. %s
 
-Recovery key, shown only now. Write it on paper and keep it in a safe place: a later
-version of musafir will save the camp with it when all coordinators' devices are lost.
+Recovery key, shown only now. Write it on paper and keep it in a safe place: whoever has
+it decides who takes part. When all coordinators' devices are lost it makes a new one:
+musafir devices recover
 
   %s
 
@@ -89,16 +87,4 @@ func (a *app) opensWith(dir string) string {
 		return fmt.Sprintf("It opens with the key file\n%s, and with nothing else: keep a copy of it in a safe place.", a.known.KeyFile)
 	}
 	return fmt.Sprintf("It opens with the key file %s,\nso whoever takes the device reads it. To lock it: musafir passphrase set", keyFileOf(dir, *a.known))
-}
-
-// recoveryCode is the recovery key for paper: 14 groups of 4 letters and digits,
-// the last 3 bytes a checksum.
-func recoveryCode(key ed25519.PrivateKey) string {
-	sum := sha256.Sum256(key.Seed())
-	text := base32.StdEncoding.EncodeToString(append(key.Seed(), sum[:3]...))
-	var groups []string
-	for ; text != ""; text = text[4:] {
-		groups = append(groups, text[:4])
-	}
-	return strings.Join(groups, "-")
 }

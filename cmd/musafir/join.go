@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -65,19 +66,36 @@ func (a *app) join(ctx context.Context, t ticket, name string) error {
 	if err != nil {
 		return explainOpen(path, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout) // from here on nobody is asked
-	defer cancel()
-	w, err := a.knock(ctx, dir, t, name)
+	w, err := a.enter(ctx, dir, &search{
+		at: t.peers, key: t.code.FindKey(), hint: joinHint,
+		ask: func(ctx context.Context, s node.Stream) (*node.Welcome, error) {
+			return node.Join(ctx, s, dir.Device, t.code, name)
+		},
+		looking: "Looking for the device that made this code", none: "none has an open invitation of that code",
+		remedy: "Is the code right, and still good? Each is for one device and a short time: make a new one with musafir invite.",
+	})
 	if err != nil {
-		return errors.Join(err, dir.Close())
-	}
-	if dir, err = leaveCamp(dir, *a.known); err != nil {
 		return err
 	}
-	if err := errors.Join(settle(dir, w), dir.Close()); err != nil {
-		return fmt.Errorf("store what the camp sent: %w", err)
-	}
 	return a.sayJoined(w.Members.Name(), name, path)
+}
+
+// enter finds a device that lets this one in, and makes it one of the camp. It closes
+// the directory.
+func (a *app) enter(ctx context.Context, dir *store.Dir, s *search) (*welcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	w, err := a.knock(ctx, dir, s)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	if dir, err = leaveCamp(dir, *a.known); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(settle(dir, w), dir.Close()); err != nil {
+		return nil, fmt.Errorf("store what the camp sent: %w", err)
+	}
+	return w, nil
 }
 
 // A welcome is what a joining device got, and from whom.
@@ -96,15 +114,19 @@ func settle(dir *store.Dir, w *welcome) error {
 	return w.Settle(batch, dir.Device)
 }
 
-// A search is a join that looks for the device that invites.
+// A search is a join that looks for a device that lets this one in.
 type search struct {
-	net  node.Network
-	dir  *store.Dir
-	to   ticket
-	name string
+	at   []string // addresses that were given
+	key  []byte   // opens the notices of those to ask; nil: whoever answers is asked
+	ask  func(context.Context, node.Stream) (*node.Welcome, error)
+	hint func(error) string
 
+	// In words: what is done, and what those who answer lack.
+	looking, none, remedy string
+
+	net    node.Network
 	finder *discovery.Finder
-	heard  chan discovery.Heard
+	heard  chan *door
 	say    func(format string, args ...any)
 
 	given []error // of addresses that were given
@@ -118,27 +140,26 @@ const (
 	networkless = 3 * time.Second // without any network, before the search ends
 )
 
-// knock finds the device that invites, and asks it to be admitted: at the addresses
-// given, and at those of devices heard that the code opens. It knocks nowhere else: a
-// knock shows this device's name and which invitation it has.
-func (a *app) knock(ctx context.Context, dir *store.Dir, t ticket, name string) (*welcome, error) {
+// knock finds a device that lets this one in, and asks it: at the addresses given, and
+// at those of devices heard that the key opens. It knocks nowhere else: a knock shows
+// this device's name and which invitation it has. (Without a key it shows nothing.)
+func (a *app) knock(ctx context.Context, dir *store.Dir, s *search) (*welcome, error) {
 	net, err := openNetwork(dir.Device, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	defer net.Close()
-	doors, err := doorsOf(t.peers)
+	doors, err := doorsOf(s.at)
 	if err != nil {
 		return nil, err
 	}
-	s := &search{net: net, dir: dir, to: t, name: name, say: a.say, heard: make(chan discovery.Heard, heardMax)}
-	key := t.code.FindKey()
-	s.finder = discovery.New(discovery.Config{Open: func() [][]byte { return [][]byte{key} }, Heard: s.take})
+	s.net, s.say, s.heard = net, a.say, make(chan *door, heardMax)
+	s.finder = discovery.New(s.ears())
 	looking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	if len(doors) == 0 || forLAN(t.peers) {
+	if len(doors) == 0 || forLAN(s.at) {
 		wg.Go(func() { _ = s.finder.Run(looking) }) // what it cannot do is in its report
 	}
 	for _, d := range doors {
@@ -149,21 +170,38 @@ func (a *app) knock(ctx context.Context, dir *store.Dir, t ticket, name string) 
 	return s.look(ctx, len(doors) > 0)
 }
 
+// ears are what the search listens with.
+func (s *search) ears() discovery.Config {
+	if s.key == nil {
+		return discovery.Config{Stranger: func(at netip.Addr) {
+			addr := netip.AddrPortFrom(at, transport.DefaultPort).String()
+			if parsed, err := transport.ParseAddr(addr); err == nil {
+				s.take(&door{addrs: parsed.Addrs, typed: addr, heard: true})
+			}
+		}}
+	}
+	return discovery.Config{Open: func() [][]byte { return [][]byte{s.key} }, Heard: func(h discovery.Heard) {
+		if addrs := h.Multiaddrs(); len(addrs) > 0 {
+			s.take(&door{id: h.Device, addrs: addrs, typed: addrs[0], heard: true})
+		}
+	}}
+}
+
 // take hands on a device that was heard; while others wait it will be heard again.
-func (s *search) take(h discovery.Heard) {
+func (s *search) take(d *door) {
 	select {
-	case s.heard <- h:
+	case s.heard <- d:
 	default:
 	}
 }
 
 // try knocks at a door; errNobody means that the search may go on.
 func (s *search) try(ctx context.Context, d *door) (*welcome, error) {
-	w, err := d.knock(ctx, s.net, s.dir, s.to, s.name)
+	w, err := d.knock(ctx, s)
 	if errors.Is(err, errNobody) {
 		s.missed(d, err)
 	} else if err != nil {
-		err = withHint(err, "%s", joinHint(err))
+		err = withHint(err, "%s", s.hint(err))
 	}
 	return w, err
 }
@@ -172,6 +210,9 @@ func (s *search) try(ctx context.Context, d *door) (*welcome, error) {
 func (s *search) missed(d *door, err error) {
 	if !d.heard {
 		s.given = append(s.given, err)
+		return
+	}
+	if errors.Is(err, errElsewhere) {
 		return
 	}
 	where := d.typed
@@ -184,7 +225,7 @@ func (s *search) missed(d *door, err error) {
 // look tries whoever is heard. With addresses given it does so for a short time only.
 func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 	if given {
-		if !forLAN(s.to.peers) {
+		if !forLAN(s.at) {
 			return nil, s.gaveUp(ctx)
 		}
 		var cancel context.CancelFunc
@@ -192,7 +233,7 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 		defer cancel()
 	}
 	if !given {
-		s.say("Looking for the device that made this code, for at most %s ...", joinTimeout)
+		s.say("%s, for at most %s ...", s.looking, joinTimeout)
 	}
 	alone := time.NewTimer(networkless)
 	defer alone.Stop()
@@ -203,14 +244,13 @@ func (s *search) look(ctx context.Context, given bool) (*welcome, error) {
 			if !s.hasNetwork() {
 				return nil, withHint(errors.New("this device is in no network"), "Join the Wi-Fi or plug in the cable first. musafir doctor says more.")
 			}
-		case h := <-s.heard:
-			addrs := h.Multiaddrs()
-			place := strings.Join(addrs, " ")
-			if len(addrs) == 0 || time.Since(tried[place]) < againAfter {
+		case d := <-s.heard:
+			place := strings.Join(d.addrs, " ")
+			if time.Since(tried[place]) < againAfter {
 				continue
 			}
 			tried[place] = time.Now()
-			if w, err := s.try(ctx, &door{id: h.Device, addrs: addrs, typed: addrs[0], heard: true}); err == nil || !errors.Is(err, errNobody) {
+			if w, err := s.try(ctx, d); err == nil || !errors.Is(err, errNobody) {
 				return w, err
 			}
 		case <-ctx.Done():
@@ -225,20 +265,19 @@ func (s *search) gaveUp(ctx context.Context) error {
 		return errInterrupted
 	}
 	if s.unmet != "" {
-		return withHint(fmt.Errorf("the device that made the code was heard at %s, but the call to it does not get through", s.unmet),
+		return withHint(fmt.Errorf("a device was heard at %s, but the call to it does not get through", s.unmet),
 			"Most likely a firewall is in between: on both devices, let it pass TCP and UDP port 7668. musafir doctor says more.")
 	}
 	if len(s.given) > 0 {
 		err := errors.Join(s.given...)
-		return withHint(err, "%s", joinHint(err))
+		return withHint(err, "%s", s.hint(err))
 	}
 	strangers := 0
 	for _, i := range s.finder.Report().Interfaces {
 		strangers += i.Strangers
 	}
 	if strangers > 0 {
-		return withHint(errors.New("devices with musafir answer in this network, but none has an open invitation of that code"),
-			"Is the code right, and still good? Each is for one device and a short time: make a new one with musafir invite.")
+		return withHint(errors.New("devices with musafir answer in this network, but "+s.none), "%s", s.remedy)
 	}
 	return withHint(errors.New("no device with musafir was heard in this network"),
 		"Is musafir up on the other device, in the same network? If the network keeps devices apart, name its address: --peer %s", likely())
@@ -301,8 +340,8 @@ var errNobody = errors.New("nobody answers")
 // doorTimeout leaves time for the other addresses.
 const doorTimeout = 10 * time.Second
 
-func (d *door) knock(ctx context.Context, net node.Network, dir *store.Dir, t ticket, name string) (*welcome, error) {
-	stream, err := d.open(ctx, net)
+func (d *door) knock(ctx context.Context, s *search) (*welcome, error) {
+	stream, err := d.open(ctx, s.net)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, errInterrupted
@@ -310,7 +349,10 @@ func (d *door) knock(ctx context.Context, net node.Network, dir *store.Dir, t ti
 		return nil, fmt.Errorf("%w at %s: %s", errNobody, d.typed, whyNot(err))
 	}
 	defer context.AfterFunc(ctx, func() { stream.Reset() })()
-	w, err := node.Join(ctx, stream, dir.Device, t.code, name)
+	w, err := s.ask(ctx, stream)
+	if errors.Is(err, errElsewhere) {
+		return nil, fmt.Errorf("%w at %s", err, d.typed)
+	}
 	if err != nil {
 		return nil, explainJoin(ctx, d.typed, err)
 	}

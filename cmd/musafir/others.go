@@ -64,6 +64,12 @@ func (d *device) Devices() []api.Device {
 	return list
 }
 
+// Recovery is the id under which the recovery key admits.
+func (d *device) Recovery() crdt.DeviceID {
+	members, _ := d.Members()
+	return crdt.DeviceIDOf(members.RecoveryKey())
+}
+
 // Invite opens an invitation for one device.
 func (d *device) Invite(ctx context.Context, role crdt.Role, valid time.Duration) (api.Invite, error) {
 	addrs := d.addrs()

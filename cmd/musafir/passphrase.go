@@ -44,7 +44,7 @@ func (a *app) passphraseSetCommand() *cobra.Command {
 			if file == "" {
 				file, a.file = a.file, ""
 			}
-			a.ask = false
+			a.asks = false
 			return a.relock(c.Context(), store.ByKeyFile, func(ctx context.Context) (store.Lock, error) { return a.newLock(ctx, file) })
 		},
 	}, &file)

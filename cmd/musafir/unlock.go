@@ -12,7 +12,6 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"              // terminals: whether there is one, and reading without an echo
 	"golang.org/x/text/unicode/norm" // one form of a passphrase, whatever keyboard it was typed on
 
 	"musafir/node/api"
@@ -32,7 +31,7 @@ func (d *device) advice() []api.Advice {
 
 // unlocking is how the command line says what opens the data.
 type unlocking struct {
-	ask     bool   // for the passphrase
+	asks    bool   // for the passphrase
 	file    string // that holds it
 	keyFile string
 	known   *store.Lock // once it was read or typed
@@ -41,14 +40,14 @@ type unlocking struct {
 
 func (u *unlocking) flags(c *cobra.Command) {
 	f := c.PersistentFlags()
-	f.BoolVar(&u.ask, "passphrase", false, "ask for the passphrase that locks the data")
+	f.BoolVar(&u.asks, "passphrase", false, "ask for the passphrase that locks the data")
 	f.StringVar(&u.file, "passphrase-file", "", "`FILE` that holds the passphrase; a newline at its end does not count")
 	f.StringVar(&u.keyFile, "key-file", "", "`FILE` that opens the data in place of a passphrase, such as one on a USB stick; init and join make it")
 }
 
 // check refuses two ways at once.
 func (u *unlocking) check() error {
-	if u.ask && u.file != "" || u.keyFile != "" && (u.ask || u.file != "") {
+	if u.asks && u.file != "" || u.keyFile != "" && (u.asks || u.file != "") {
 		return usage(errors.New("the data opens with one thing: say --passphrase, --passphrase-file FILE or --key-file FILE"))
 	}
 	return nil
@@ -116,63 +115,42 @@ func (a *app) lock(ctx context.Context, dir string) (lock store.Lock, typed bool
 func (a *app) typedPassphrase(ctx context.Context, dir string) (phrase string, typed bool, err error) {
 	kind, err := store.LockOf(dir)
 	switch {
-	case errors.Is(err, store.ErrNoCamp) && a.ask:
+	case errors.Is(err, store.ErrNoCamp) && a.asks:
 		phrase, err = a.newPassphrase(ctx)
 		return phrase, true, err
-	case err != nil || kind == store.ByKeyFile && !a.ask:
+	case err != nil || kind == store.ByKeyFile && !a.asks:
 		return "", false, nil // whoever opens it says what is wrong
 	case kind == store.ByKeyFile:
 		return "", false, withHint(usage(fmt.Errorf("%s is not locked with a passphrase", dir)), "musafir passphrase set locks it with one.")
 	}
 	a.tries++
-	phrase, err = a.askSecret(ctx, "Passphrase: ")
+	phrase, err = a.askPassphrase(ctx, "Passphrase: ")
 	return phrase, true, err
 }
 
 // newPassphrase asks twice.
 func (a *app) newPassphrase(ctx context.Context) (string, error) {
-	first, err := a.askSecret(ctx, "New passphrase: ")
+	first, err := a.askPassphrase(ctx, "New passphrase: ")
 	if err != nil {
 		return "", err
 	}
-	again, err := a.askSecret(ctx, "The same again: ")
+	again, err := a.askPassphrase(ctx, "The same again: ")
 	if err == nil && again != first {
 		err = usage(errors.New("the two are not the same; nothing was changed"))
 	}
 	return first, err
 }
 
-var errNoTerminal = usage(withHint(errors.New("a passphrase is needed, and there is no terminal to ask at"),
-	"Put it into a file that only you can read, and name that: --passphrase-file FILE"))
-
-// askSecret reads a line without showing it.
-func (a *app) askSecret(ctx context.Context, prompt string) (string, error) {
-	in, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", errNoTerminal
+func (a *app) askPassphrase(ctx context.Context, prompt string) (string, error) {
+	text, err := a.askSecret(ctx, prompt)
+	if errors.Is(err, errNoTerminal) {
+		return "", usage(withHint(errors.New("a passphrase is needed, and there is no terminal to ask at"),
+			"Put it into a file that only you can read, and name that: --passphrase-file FILE"))
 	}
-	before, err := term.GetState(int(in.Fd()))
-	if err != nil {
-		return "", fmt.Errorf("ask for the passphrase: %w", err)
-	}
-	fmt.Fprint(a.errs, prompt)
-	line := make(chan []byte, 1)
-	failed := make(chan error, 1)
-	go func() {
-		b, err := term.ReadPassword(int(in.Fd()))
-		failed <- err
-		line <- b
-	}()
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		err = errors.Join(errInterrupted, term.Restore(int(in.Fd()), before))
-	}
-	fmt.Fprintln(a.errs)
 	if err != nil {
 		return "", err
 	}
-	return checkPassphrase(string(<-line))
+	return checkPassphrase(text)
 }
 
 // readPassphrase reads a file that holds nothing else.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"musafir/node/access"
 	"musafir/store"
 )
 
@@ -86,7 +87,7 @@ func (a *app) openOrFound(ctx context.Context, dir string, to reach, log *slog.L
 		return nil, explainOpen(dir, err)
 	}
 	a.say("There was no camp in %s, so one was made: %q, with this device, %q.", dir, camp, name)
-	a.say("Recovery key, shown only now; write it on paper:\n  %s", recoveryCode(f.Recovery))
+	a.say("Recovery key, shown only now; write it on paper:\n  %s", access.RecoveryCode(f.Recovery))
 	a.say("For names of your own make another: musafir --data DIR init --camp NAME --device NAME")
 	a.say("To be a device of a camp that there is, stop this with Ctrl-C and type: musafir join CODE")
 	return openDevice(dir, lock, to, log)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"musafir/node/api"
 	"musafir/store"
@@ -64,26 +62,15 @@ func (a *app) wipe(ctx context.Context, yes bool) error {
 
 // askWipe says what will be lost, and asks.
 func (a *app) askWipe(ctx context.Context, dir string) error {
-	in, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	if a.terminal() == nil {
 		return usage(errors.New("wipe destroys all data on this device, and there is no terminal to ask at: say --yes if that is meant"))
 	}
 	a.say("This destroys all data in %s.\n%s", dir, a.onlyHere(ctx))
-	fmt.Fprintf(a.errs, "Type %q to do it: ", wipeWord)
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(in).ReadString('\n')
-		line <- text
-	}()
-	select {
-	case text := <-line:
-		if strings.TrimSpace(text) != wipeWord {
-			return errors.New("nothing was destroyed")
-		}
-		return nil
-	case <-ctx.Done():
-		return errInterrupted
+	text, err := a.askLine(ctx, fmt.Sprintf("Type %q to do it: ", wipeWord))
+	if err == nil && strings.TrimSpace(text) != wipeWord {
+		err = errors.New("nothing was destroyed")
 	}
+	return err
 }
 
 // onlyHere says what no other device is known to hold.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"time"
 
 	"musafir/crdt"
@@ -34,6 +35,8 @@ type Backend interface {
 
 	Peers(ctx context.Context) ([]Peer, error)
 	Devices() []Device
+	Recovery() crdt.DeviceID                                                         // the id under which the camp's recovery key admits
+	Recover(ctx context.Context, key ed25519.PrivateKey) error                       // or one of the errors of package access
 	Doctor(ctx context.Context, clocks []Advice) (Diagnosis, error)                  // clocks are those known to be wrong
 	Invite(ctx context.Context, role crdt.Role, valid time.Duration) (Invite, error) // or one of the errors of package access
 	Copies(at []crdt.Ref) int                                                        // other devices that are known to hold all of these entries

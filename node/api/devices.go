@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"musafir/node/access"
+)
 
 // A Lineage is what a device was before, if its data was copied or came back from an
 // old copy. Otherwise it is empty.
@@ -59,5 +63,32 @@ func (s *Server) devices(c *call) error {
 	if devices == nil {
 		devices = []Device{}
 	}
-	return c.answerJSON(http.StatusOK, map[string]any{"devices": devices})
+	return c.answerJSON(http.StatusOK, map[string]any{"devices": devices, "recovery": s.backend.Recovery()})
+}
+
+// recover makes this device a coordinator, with the camp's recovery key.
+func (s *Server) recover(c *call) error {
+	b, err := c.body(jsonType)
+	if err != nil {
+		return err
+	}
+	members, err := parseDocument(b)
+	if err != nil {
+		return err
+	}
+	if len(members) != 1 || members[0].name != "code" {
+		return badRequest("The document is {\"code\": \"...\"}: the recovery key, as musafir init printed it.")
+	}
+	code, err := members[0].text()
+	if err != nil {
+		return err
+	}
+	key, err := access.ParseRecoveryCode(code)
+	if err != nil {
+		return badRequest("%v", err)
+	}
+	if err := s.backend.Recover(c.r.Context(), key); err != nil {
+		return err
+	}
+	return c.answerJSON(http.StatusOK, map[string]any{"device": s.self()})
 }

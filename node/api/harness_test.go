@@ -108,6 +108,10 @@ func (d *device) Device(log crdt.LogID) crdt.DeviceID {
 	return crdt.DeviceIDOf(birth.Device)
 }
 
+func (d *device) Recovery() crdt.DeviceID {
+	return crdt.DeviceIDOf(d.founded.Recovery.Public().(ed25519.PublicKey))
+}
+
 func (d *device) Disk() (free, used uint64, full bool) { return 7 << 30, 1 << 20, false }
 
 func (d *device) Quarantined() ([]api.Held, error) { return d.held, nil }

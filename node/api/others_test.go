@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,6 +59,27 @@ func TestInvite(t *testing.T) {
 		`{"expires":"24h1s"}`: "at most 24h", `{"expires":600}`: "/expires", `{"name":"x"}`: "there is no such member", `[]`: "an object belongs here",
 	} {
 		s.do("POST", "/v1/invites", body).problem(400, want)
+	}
+}
+
+// That it makes a coordinator is seen on the program.
+func TestRecoverRefused(t *testing.T) {
+	s := newSite(t)
+	ask := func(key ed25519.PrivateKey) string { return fmt.Sprintf(`{"code":%q}`, access.RecoveryCode(key)) }
+	_, other, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do("POST", "/v1/devices/recover", ask(s.device.founded.Recovery)).problem(409, "is a coordinator already")
+	s.do("POST", "/v1/devices/recover", ask(other)).problem(422, "not the recovery key of this camp")
+	for body, want := range map[string]string{
+		"": "no JSON", `{}`: "recovery key", `{"code":1}`: "/code", `{"code":"7K2M"}`: "has 56 letters", `{"code":"x","more":1}`: "recovery key",
+		ask(other)[:20] + `"}`: "letters and digits",
+	} {
+		s.do("POST", "/v1/devices/recover", body).problem(400, want)
+	}
+	if doc := into[struct{ Recovery string }](s.do("GET", "/v1/devices", "")); doc.Recovery != string(s.device.Recovery()) {
+		t.Errorf("the recovery key admits as %q", doc.Recovery)
 	}
 }
 

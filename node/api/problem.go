@@ -67,7 +67,7 @@ func (s *Server) problemOf(err error) *problem {
 		return &problem{Status: http.StatusRequestTimeout, Detail: fmt.Sprintf("Nothing of the request came for %s.", readTimeout)}
 	case errors.Is(err, crdt.ErrNoRecord), errors.Is(err, crdt.ErrConflict):
 		status = http.StatusNotFound
-	case errors.Is(err, access.ErrNotCoordinator):
+	case errors.Is(err, access.ErrNotCoordinator), errors.Is(err, access.ErrIsCoordinator):
 		status = http.StatusConflict
 	case errors.Is(err, access.ErrTooManyInvitations):
 		status = http.StatusTooManyRequests

@@ -35,6 +35,7 @@ var routes = []route{
 	{"GET", "/v1/changes", []string{"since", "collection", "follow"}, (*Server).changes},
 	{"GET", "/v1/peers", nil, (*Server).peers},
 	{"GET", "/v1/devices", nil, (*Server).devices},
+	{"POST", "/v1/devices/recover", nil, (*Server).recover},
 	{"GET", "/v1/doctor", nil, (*Server).doctor},
 	{"POST", "/v1/invites", nil, (*Server).invite},
 	{"POST", "/v1/verify", nil, (*Server).verifyAll},
