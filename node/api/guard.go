@@ -56,13 +56,14 @@ func (s *Server) admit(r *http.Request, known []asker, page string) (asker, erro
 }
 
 // knownHost keeps out pages that had a name of theirs resolve to this machine
-// (DNS rebinding).
+// (DNS rebinding). An address is no name: where the API is open to the network, any
+// may lead here.
 func (s *Server) knownHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+	if ip, err := netip.ParseAddr(host); err == nil && (s.cfg.Open || ip.Unmap().IsLoopback()) {
 		return true
 	}
 	return host == "localhost" || s.hosts[host]

@@ -17,6 +17,7 @@ type Config struct {
 	Backend  Backend
 	Token    func() string                              // the device's own, asked at each request; "" lets nobody in
 	Apps     func() []App                               // who has another token, asked at each request; nil: nobody
+	Open     bool                                       // it answers the network, because somebody asked for that
 	Version  string                                     // of the program
 	Hosts    []string                                   // names and addresses, without port, beside those of this machine
 	Status   func(error) (httpStatus int, title string) // of errors that the API does not know; 0: it does not know either
