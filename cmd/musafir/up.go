@@ -124,7 +124,8 @@ func (a *app) serve(ctx context.Context, d *device, dir string, at apiAddress, l
 		return errors.Join(err, l.Close())
 	}
 	run := &runFile{HTTP: "http://" + fromHere(l.Addr()), Listen: d.addrs(), PID: os.Getpid(), Data: data}
-	s := newService(d, api.Config{Token: tokenOf(dir), Log: log, Hosts: at.hosts(), Open: isOpen(l.Addr())})
+	apps := &appReader{dir: dir, log: log}
+	s := newService(d, api.Config{Token: tokenOf(dir), Apps: apps.read, Log: log, Hosts: at.hosts(), Open: isOpen(l.Addr())})
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, l) }()
 	if err := run.write(dir); err != nil {
