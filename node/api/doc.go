@@ -8,7 +8,7 @@
 // error. Errors are problem documents (RFC 9457); none quotes a value, and no
 // value of a record gets into a log.
 //
-// Whoever asks needs a token; /healthz alone is open. The device's own token may
+// Whoever asks needs a token; /healthz alone is open. The device's own token may do
 // everything. An app's may read, and write unless it is told not to; what it may not
 // is decided by the table of routes. A foreign Host or Origin is refused, so that no
 // web page can reach a device through a browser on it, except at an origin that the
