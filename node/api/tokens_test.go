@@ -140,6 +140,9 @@ func TestFollowingNothingEndsWithItsToken(t *testing.T) {
 		}
 		synctest.Wait()
 		removed.Store(true)
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 		if _, took := ended(t, in); took > 15*time.Second {
 			t.Errorf("it was let go after %s", took)
 		}
