@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"log/slog"
 	"sync"
 
@@ -13,17 +14,32 @@ type appReader struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	told string // the trouble that the log has told of, "" for none
+	text []byte    // of the file, as it was last
+	apps []api.App // in it
+	told string    // the trouble that the log has told of, "" for none
 }
 
-// read reads the file at each request, as tokenOf does. One that is damaged lets no
-// app in, and the log says so once.
+// read reads the file at each request, as tokenOf does, and takes it apart where it is
+// another. One that is damaged lets no app in, and the log says so once.
 func (r *appReader) read() []api.App {
-	f, err := readAppTokens(r.dir)
-	r.tell(err)
-	if err != nil {
-		return nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, err := appTokensText(r.dir)
+	if len(text) > 0 && bytes.Equal(text, r.text) && r.told == "" {
+		return r.apps
 	}
+	r.text, r.apps = text, nil
+	var f *tokenFile
+	if err == nil {
+		f, err = openAppTokens(r.dir, text)
+	}
+	if r.tell(err); err == nil {
+		r.apps = appsOf(f)
+	}
+	return r.apps
+}
+
+func appsOf(f *tokenFile) []api.App {
 	apps := make([]api.App, len(f.Tokens))
 	for i, t := range f.Tokens {
 		apps[i] = api.App{Hash: t.Hash, ReadOnly: t.Scope == scopeRead, Origin: t.Origin}
@@ -36,8 +52,6 @@ func (r *appReader) tell(err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if text != "" && text != r.told {
 		r.log.Warn("tokens of apps cannot be read", "error", err)
 	}

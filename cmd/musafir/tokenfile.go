@@ -81,17 +81,33 @@ func (f *tokenFile) index(name string) int {
 
 // readAppTokens reads the file of a directory; there need be none.
 func readAppTokens(dir string) (*tokenFile, error) {
-	path := filepath.Join(dir, appTokensName)
-	b, err := os.ReadFile(path)
+	b, err := appTokensText(dir)
+	if err != nil {
+		return nil, err
+	}
+	return openAppTokens(dir, b)
+}
+
+// appTokensText is what the file holds, nil if there is none.
+func appTokensText(dir string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(dir, appTokensName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return &tokenFile{Version: tokenFileVersion}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the tokens of apps: %w", err)
 	}
+	return b, nil // an empty file is not nil: it is damaged
+}
+
+// openAppTokens takes what the file of a directory holds.
+func openAppTokens(dir string, b []byte) (*tokenFile, error) {
+	if b == nil {
+		return &tokenFile{Version: tokenFileVersion}, nil
+	}
 	f, err := parseAppTokens(b)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("%s %w, so no app is let in", path, err),
+		return nil, withHint(fmt.Errorf("%s %w, so no app is let in", filepath.Join(dir, appTokensName), err),
 			"The device's own token goes on working. Move the file away and give each app a new token: musafir token add NAME")
 	}
 	return f, nil
