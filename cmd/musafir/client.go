@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"musafir/node/api"
 	"musafir/store"
 )
 
@@ -119,7 +120,7 @@ func (a *app) serveHere(dir string, lock store.Lock, to reach) (*client, error) 
 		return nil, errors.Join(err, d.Close())
 	}
 	pipe := newPipeListener()
-	s := newService(d, func() string { return token }, slog.New(slog.DiscardHandler), nil)
+	s := newService(d, api.Config{Token: func() string { return token }, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, pipe) }()

@@ -162,7 +162,7 @@ func refuseForeign(path string) error {
 
 // ours are the names of what an interrupted start may have left.
 var ours = map[string]bool{
-	"format": true, "key": true, "data-key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true,
+	"format": true, "key": true, "data-key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true, appTokensName: true,
 }
 
 // reopenNetwork opens the network anew, under the device's new key.

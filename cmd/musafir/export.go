@@ -84,7 +84,7 @@ func (a *app) watch(ctx context.Context, path string) error {
 		return nil
 	}
 	if err == nil || isBroken(err) {
-		return withHint(errors.New("musafir stopped"), "Go on later with --since and the last line's cursor.")
+		return withHint(errors.New("musafir stopped, or the device's token was replaced"), "Go on later with --since and the last line's cursor.")
 	}
 	return err
 }

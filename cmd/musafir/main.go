@@ -83,7 +83,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(
 		a.initCommand(), a.joinCommand(), a.upCommand(), a.demoCommand(), a.benchCommand(),
-		a.inviteCommand(), a.devicesCommand(), a.peersCommand(),
+		a.inviteCommand(), a.devicesCommand(), a.peersCommand(), a.tokenCommand(),
 		a.putCommand(), a.getCommand(), a.listCommand(), a.deleteCommand(), a.undeleteCommand(),
 		a.historyCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.importCommand(), a.exportCommand(), a.watchCommand(),

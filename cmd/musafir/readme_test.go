@@ -54,7 +54,7 @@ func TestReadme(t *testing.T) {
 	text = strings.ReplaceAll(text, "curl -sN ", "curl -sfN ")
 	out := runIn(t, copyRepository(t), text)
 	for _, want := range []string{
-		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "registration desk",
+		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
 		`OK: The other device of the camp is in touch: "tent".`,
 		"is locked with the new passphrase now",
 	} {

@@ -78,9 +78,13 @@ func apiToken(dir string) (string, error) {
 	if err == nil || !errors.Is(err, errNoToken) {
 		return token, err
 	}
-	path := filepath.Join(dir, tokenName)
+	return newOwnToken(dir)
+}
+
+// newOwnToken draws that secret; an older one ends.
+func newOwnToken(dir string) (string, error) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
-	token = hex.EncodeToString(secret)
-	return token, store.WriteFile(path, []byte(token+"\n"), 0o600)
+	token := hex.EncodeToString(secret)
+	return token, store.WriteFile(filepath.Join(dir, tokenName), []byte(token+"\n"), 0o600)
 }

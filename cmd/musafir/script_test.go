@@ -117,9 +117,10 @@ func waitGone(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return errors.Is(err, fs.ErrNotExist) })
 }
 
-// envFrom is `env-from NAME FILE`: sets a variable to what a file holds.
+// envFrom is `env-from NAME FILE`: sets a variable to what a file holds, as $(cat FILE)
+// does.
 func envFrom(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Setenv(args[0], ts.ReadFile(args[1]))
+	ts.Setenv(args[0], strings.TrimRight(ts.ReadFile(args[1]), "\n"))
 }
 
 func waitFor(ts *testscript.TestScript, done func() bool) {
@@ -151,7 +152,7 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	req, err := http.NewRequest(args[0], run.HTTP+args[1], strings.NewReader(body))
 	ts.Check(err)
-	req.Header = header
+	req.Header, req.Host = header, header.Get("Host")
 	resp, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()

@@ -28,15 +28,14 @@ type service struct {
 	stopping chan struct{}
 }
 
-func newService(d *device, token func() string, log *slog.Logger, hosts []string) *service {
+// newService takes whom to let in, and fills in the rest.
+func newService(d *device, c api.Config) *service {
 	s := &service{device: d, stopping: make(chan struct{})}
-	h := api.New(api.Config{
-		Backend: d, Token: token, Version: programVersion(), Status: storeStatus,
-		Log: log, Hosts: hosts, Stopping: s.stopping, Advice: d.advice,
-	})
+	c.Backend, c.Version, c.Status, c.Stopping, c.Advice = d, programVersion(), storeStatus, s.stopping, d.advice
+	h := api.New(c)
 	s.server = &http.Server{
 		Handler: h.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return s
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"musafir/node/access"
+	"musafir/node/api"
 	"musafir/store"
 )
 
 const defaultHTTP = "127.0.0.1:7667"
 
 func (a *app) upCommand() *cobra.Command {
-	var address string
+	var at apiAddress
 	var to reach
 	var verbose, discover bool
 	c := &cobra.Command{
@@ -27,17 +28,18 @@ func (a *app) upCommand() *cobra.Command {
 		Short: "Run the device in the foreground until Ctrl-C",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(to.check(), refuseNetwork(address)); err != nil {
+			if err := errors.Join(to.check(), at.check()); err != nil {
 				return err
 			}
 			if !c.Flags().Changed("listen") {
 				to.listen = possible(defaultListen)
 			}
 			to.quiet = !discover
-			return a.up(c.Context(), address, to, verbose)
+			return a.up(c.Context(), at, to, verbose)
 		},
 	}
-	c.Flags().StringVar(&address, "http", defaultHTTP, "`HOST:PORT` of the API; port 0 takes a free one")
+	c.Flags().StringVar(&at.text, "http", defaultHTTP, "`HOST:PORT` of the API; port 0 takes a free one")
+	c.Flags().BoolVar(&at.open, "http-open", false, "let --http be an address of the network, unencrypted: everybody in it can read along")
 	c.Flags().StringArrayVar(&to.listen, "listen", defaultListen, "`MULTIADDR` for other devices, such as /ip4/0.0.0.0/tcp/7668; may be given several times")
 	c.Flags().StringArrayVar(&to.dial, "peer", nil, "`ADDR` of another device: HOST, HOST:PORT or a multiaddr; may be given several times")
 	c.Flags().BoolVar(&discover, "discover", true, "find devices of the camp on the local network, and be found by them; --discover=false leaves only addresses")
@@ -45,7 +47,7 @@ func (a *app) upCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) up(ctx context.Context, address string, to reach, verbose bool) error {
+func (a *app) up(ctx context.Context, at apiAddress, to reach, verbose bool) error {
 	level := slog.LevelWarn
 	if verbose {
 		level = slog.LevelInfo
@@ -56,7 +58,7 @@ func (a *app) up(ctx context.Context, address string, to reach, verbose bool) er
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.serve(ctx, d, dir, address, log), d.Close())
+	return errors.Join(a.serve(ctx, d, dir, at, log), d.Close())
 }
 
 // open opens the device.
@@ -102,24 +104,21 @@ func (a *app) explainRunning(dir string, err error) error {
 		"Use it as it is, or stop it first: kill %d", r.PID)
 }
 
-func (a *app) serve(ctx context.Context, d *device, dir, address string, log *slog.Logger) error {
+func (a *app) serve(ctx context.Context, d *device, dir string, at apiAddress, log *slog.Logger) error {
 	if _, err := apiToken(dir); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", at.text)
 	if err != nil {
-		return explainListen(address, err)
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return usage(err)
+		return explainListen(at.text, err)
 	}
 	data, err := filepath.Abs(dir)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	run := &runFile{HTTP: "http://" + l.Addr().String(), Listen: d.addrs(), PID: os.Getpid(), Data: data}
-	s := newService(d, tokenOf(dir), log, []string{host})
+	run := &runFile{HTTP: "http://" + fromHere(l.Addr()), Listen: d.addrs(), PID: os.Getpid(), Data: data}
+	apps := &appReader{dir: dir, log: log}
+	s := newService(d, api.Config{Token: tokenOf(dir), Apps: apps.read, Log: log, Hosts: at.hosts(), Open: isOpen(l.Addr())})
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, l) }()
 	if err := run.write(dir); err != nil {
@@ -129,8 +128,11 @@ func (a *app) serve(ctx context.Context, d *device, dir, address string, log *sl
 	_, campName := d.Camp()
 	_, name, _ := d.Self()
 	a.say("Device %q of camp %q is up: %s", name, campName, run.HTTP)
-	if at := reachedAt(run.Listen); at != "" {
-		a.say("Other devices reach it at %s.", at)
+	if places := reachedAt(run.Listen); places != "" {
+		a.say("Other devices reach it at %s.", places)
+	}
+	if isOpen(l.Addr()) {
+		a.say("WARNING: %s", api.OpenAdvice)
 	}
 	a.say("The API's token is in %s. Stop with Ctrl-C.", filepath.Join(dir, tokenName))
 	err = <-ended
@@ -147,18 +149,6 @@ func tokenOf(dir string) func() string {
 		}
 		return token
 	}
-}
-
-// refuseNetwork keeps the API, which is not encrypted, on this machine.
-func refuseNetwork(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return usage(fmt.Errorf("--http %s is not HOST:PORT: %w", address, err))
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return usage(withHint(fmt.Errorf("--http %s would put the API on the network, unencrypted", address), "Use 127.0.0.1:PORT or localhost:PORT."))
 }
 
 func explainListen(address string, err error) error {

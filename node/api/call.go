@@ -29,6 +29,7 @@ const (
 type call struct {
 	w     *response
 	r     *http.Request
+	by    asker
 	query url.Values
 }
 

@@ -48,7 +48,7 @@ func (s *Server) changes(c *call) error {
 	if f.events {
 		h.Set("Content-Type", eventType)
 	}
-	h.Set("Vary", "Accept")
+	h.Add("Vary", "Accept")
 	return f.run()
 }
 
@@ -108,7 +108,7 @@ func badSince() error {
 	return badRequest("A change is named by its cursor or by a position, a number.")
 }
 
-// run writes what changed, and then what changes.
+// run writes what changed, and then what changes, for as long as the token is good.
 func (f *feed) run() error {
 	ctx, cancel := f.s.untilStopping(f.c.r.Context())
 	defer cancel()
@@ -118,7 +118,7 @@ func (f *feed) run() error {
 			return err
 		}
 	}
-	for {
+	for !f.follow || f.c.stillKnown(f.s) {
 		more, err := f.page()
 		if err != nil || !more && !f.follow {
 			return err
@@ -133,6 +133,7 @@ func (f *feed) run() error {
 			return err
 		}
 	}
+	return nil
 }
 
 // untilStopping ends with ctx or when the device stops.
@@ -203,22 +204,18 @@ func (f *feed) appendRow(b []byte, position uint64, r *crdt.Record) []byte {
 	return b
 }
 
-// wait returns once there is more, or ctx ends.
+// wait returns once there is more, ctx ends, or nothing was for a while.
 func (f *feed) wait(ctx context.Context) error {
-	for {
-		turn, cancel := context.WithTimeout(ctx, keepAliveEvery)
-		err := f.s.backend.WaitChange(turn, f.position)
-		cancel()
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return nil
-		case !errors.Is(err, context.DeadlineExceeded):
-			return err
-		}
-		if f.events {
-			if err := f.send([]byte(":\n\n")); err != nil { // a comment: tells both ends that the other is there
-				return err
-			}
-		}
+	turn, cancel := context.WithTimeout(ctx, keepAliveEvery)
+	defer cancel()
+	err := f.s.backend.WaitChange(turn, f.position)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return nil
+	case !errors.Is(err, context.DeadlineExceeded):
+		return err
+	case f.events:
+		return f.send([]byte(":\n\n")) // a comment: tells both ends that the other is there
 	}
+	return nil
 }

@@ -18,7 +18,7 @@ func (s *Server) export(c *call) error {
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", linesType)
-	h.Set("Vary", "Accept-Encoding")
+	h.Add("Vary", "Accept-Encoding")
 	var out io.Writer = c.w
 	var zip *gzip.Writer
 	if takesGzip(c.r) {

@@ -1,12 +1,9 @@
 package api
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"path"
 	"strings"
 )
@@ -19,56 +16,55 @@ func setSecurityHeaders(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
-// guard says why a request is not let in.
-func (s *Server) guard(r *http.Request) error {
+// guard lets in whom the API answers, and says who that is.
+func (s *Server) guard(w *response, r *http.Request) error {
 	if !s.knownHost(r.Host) {
 		return forbidden("This device does not answer to that host name. Use localhost, or start it with the address it is to answer to.")
 	}
-	if !ownOrigin(r) {
-		return forbidden("A web page of another origin may not use this API.")
+	known := s.askers()
+	page, err := pageOf(r, known)
+	if err != nil {
+		return err
+	}
+	if page != "" {
+		allowPage(w.Header(), page)
 	}
 	// Whoever wants a dot as an id escapes it: clients take a plain one for a step.
 	if p := r.URL.EscapedPath(); p == "" || p[0] != '/' || path.Clean(p) != p {
 		return &problem{Status: http.StatusNotFound, Detail: "There is nothing at this path: it is not in its plain form."}
 	}
-	if r.URL.Path != healthPath && !s.knownToken(r) {
-		return &problem{Status: http.StatusUnauthorized, Detail: "The header Authorization: Bearer TOKEN is needed, with the token of this device's data directory."}
+	if page != "" && isPreflight(r) {
+		return s.preflight(w, r)
 	}
-	return nil
+	by, err := s.admit(r, known, page)
+	if err != nil {
+		return err
+	}
+	return s.answer(w, r, by)
+}
+
+// admit finds out who asks; on the open path that may be anybody.
+func (s *Server) admit(r *http.Request, known []asker, page string) (asker, error) {
+	if r.URL.Path == healthPath {
+		return asker{}, nil
+	}
+	by, err := s.identify(r, known)
+	if err != nil {
+		return asker{}, err
+	}
+	return by, by.refusePage(r, page)
 }
 
 // knownHost keeps out pages that had a name of theirs resolve to this machine
-// (DNS rebinding).
+// (DNS rebinding). An address is no name: where the API is open to the network, any
+// may lead here.
 func (s *Server) knownHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+	if ip, err := netip.ParseAddr(host); err == nil && (s.cfg.Open || ip.Unmap().IsLoopback()) {
 		return true
 	}
 	return host == "localhost" || s.hosts[host]
-}
-
-func ownOrigin(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-	default:
-		return false
-	}
-	for _, origin := range r.Header.Values("Origin") {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || !strings.EqualFold(u.Host, r.Host) {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Server) knownToken(r *http.Request) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token := s.cfg.Token()
-	// Hashes are of one length, so that the time tells nothing.
-	a, b := sha256.Sum256([]byte(strings.TrimSpace(given))), sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && token != "" && strings.EqualFold(scheme, "Bearer")
 }

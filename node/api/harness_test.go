@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,6 +133,7 @@ type site struct {
 	server *httptest.Server
 	log    *syncBuffer
 	stop   chan struct{}
+	apps   atomic.Pointer[[]api.App]
 }
 
 type syncBuffer struct {
@@ -164,10 +167,26 @@ func storeStatus(err error) (int, string) {
 
 func (s *site) config(b api.Backend) api.Config {
 	return api.Config{
-		Backend: b, Token: func() string { return token }, Version: "test", Hosts: []string{"Clinic-Pi.local"},
+		Backend: b, Token: func() string { return token }, Apps: s.known, Version: "test", Hosts: []string{"Clinic-Pi.local"},
 		Status: storeStatus, Log: slog.New(slog.NewTextHandler(s.log, nil)), Stopping: s.stop,
 	}
 }
+
+// known are the apps that have a token now.
+func (s *site) known() []api.App {
+	if apps := s.apps.Load(); apps != nil {
+		return *apps
+	}
+	return nil
+}
+
+// know gives apps tokens, and takes them from all others.
+func (s *site) know(apps ...api.App) { s.apps.Store(&apps) }
+
+func app(token string) api.App { return api.App{Hash: sha256.Sum256([]byte(token))} }
+
+// bearer is the header of a token.
+func bearer(token string) string { return "Authorization: Bearer " + token }
 
 func newSite(t testing.TB) *site { return newSiteOver(t, func(d *device) api.Backend { return d }) }
 

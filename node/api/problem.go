@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
+	"time"
 
 	"musafir/crdt"
 	"musafir/node/access"
@@ -24,7 +26,8 @@ type problem struct {
 
 	ID string `json:"id,omitempty"` // under which the log says more
 
-	cut error // of a request that broke off
+	cut   error         // of a request that broke off
+	retry time.Duration // after which to try again; 0: nothing is said
 
 	// Of an import.
 	*importReport
@@ -42,6 +45,8 @@ func forbidden(detail string) error {
 
 // errPanicked stands for a defect of ours.
 var errPanicked = errors.New("the request panicked")
+
+var errNoPath = &problem{Status: http.StatusNotFound, Detail: "There is nothing at this path. /openapi.json lists what there is."}
 
 // errStopping says that the device stops in the middle of something long.
 var errStopping = &problem{Status: http.StatusServiceUnavailable, Detail: "Musafir is stopping."}
@@ -134,6 +139,9 @@ func (p *problem) write(w *response) {
 	h.Del("Etag")
 	if doc.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="musafir"`)
+	}
+	if doc.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(doc.retry.Seconds())))
 	}
 	w.WriteHeader(doc.Status)
 	_, _ = w.Write(append(b, '\n')) // who does not take it is gone

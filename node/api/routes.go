@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 // A route is one row of the API.
 type route struct {
 	method, path string
+	needs        right
 	query        []string // the parameters it takes
 	do           func(*Server, *call) error
 }
@@ -17,31 +19,31 @@ type route struct {
 const healthPath = "/healthz" // the only one that needs no token
 
 var routes = []route{
-	{"GET", "/v1/status", nil, (*Server).status},
-	{"GET", "/v1/records/{collection}", []string{"where", "limit", "cursor"}, (*Server).list},
-	{"POST", "/v1/records/{collection}", nil, (*Server).create},
-	{"GET", "/v1/records/{collection}/{id}", []string{"at"}, (*Server).get},
-	{"PUT", "/v1/records/{collection}/{id}", nil, (*Server).put},
-	{"PATCH", "/v1/records/{collection}/{id}", nil, (*Server).patch},
-	{"DELETE", "/v1/records/{collection}/{id}", nil, (*Server).delete},
-	{"POST", "/v1/records/{collection}/{id}/undelete", nil, (*Server).undelete},
-	{"GET", "/v1/records/{collection}/{id}/history", nil, (*Server).history},
-	{"POST", "/v1/records/{collection}/{id}/resolve", nil, (*Server).resolve},
-	{"POST", "/v1/transactions", nil, (*Server).transact},
-	{"POST", "/v1/import", []string{"atomic"}, (*Server).importLines},
-	{"GET", "/v1/export", []string{"collection"}, (*Server).export},
-	{"GET", "/v1/conflicts", []string{"limit", "cursor"}, (*Server).conflicts},
-	{"GET", "/v1/quarantine", nil, (*Server).quarantine},
-	{"GET", "/v1/changes", []string{"since", "collection", "follow"}, (*Server).changes},
-	{"GET", "/v1/peers", nil, (*Server).peers},
-	{"GET", "/v1/devices", nil, (*Server).devices},
-	{"POST", "/v1/devices/recover", nil, (*Server).recover},
-	{"GET", "/v1/doctor", nil, (*Server).doctor},
-	{"POST", "/v1/invites", nil, (*Server).invite},
-	{"POST", "/v1/verify", nil, (*Server).verifyAll},
-	{"GET", "/metrics", nil, (*Server).serveMetrics},
-	{"GET", healthPath, []string{"nonce"}, (*Server).health},
-	{"GET", "/openapi.json", nil, (*Server).serveOpenAPI},
+	{"GET", "/v1/status", read, nil, (*Server).status},
+	{"GET", "/v1/records/{collection}", read, []string{"where", "limit", "cursor"}, (*Server).list},
+	{"POST", "/v1/records/{collection}", write, nil, (*Server).create},
+	{"GET", "/v1/records/{collection}/{id}", read, []string{"at"}, (*Server).get},
+	{"PUT", "/v1/records/{collection}/{id}", write, nil, (*Server).put},
+	{"PATCH", "/v1/records/{collection}/{id}", write, nil, (*Server).patch},
+	{"DELETE", "/v1/records/{collection}/{id}", write, nil, (*Server).delete},
+	{"POST", "/v1/records/{collection}/{id}/undelete", write, nil, (*Server).undelete},
+	{"GET", "/v1/records/{collection}/{id}/history", read, nil, (*Server).history},
+	{"POST", "/v1/records/{collection}/{id}/resolve", write, nil, (*Server).resolve},
+	{"POST", "/v1/transactions", write, nil, (*Server).transact},
+	{"POST", "/v1/import", write, []string{"atomic"}, (*Server).importLines},
+	{"GET", "/v1/export", read, []string{"collection"}, (*Server).export},
+	{"GET", "/v1/conflicts", read, []string{"limit", "cursor"}, (*Server).conflicts},
+	{"GET", "/v1/quarantine", read, nil, (*Server).quarantine},
+	{"GET", "/v1/changes", read, []string{"since", "collection", "follow"}, (*Server).changes},
+	{"GET", "/v1/peers", read, nil, (*Server).peers},
+	{"GET", "/v1/devices", read, nil, (*Server).devices},
+	{"POST", "/v1/devices/recover", administer, nil, (*Server).recover},
+	{"GET", "/v1/doctor", read, nil, (*Server).doctor},
+	{"POST", "/v1/invites", administer, nil, (*Server).invite},
+	{"POST", "/v1/verify", administer, nil, (*Server).verifyAll},
+	{"GET", "/metrics", read, nil, (*Server).serveMetrics},
+	{"GET", healthPath, nothing, []string{"nonce"}, (*Server).health},
+	{"GET", "/openapi.json", read, nil, (*Server).serveOpenAPI},
 }
 
 // A resource answers at one path.
@@ -106,26 +108,29 @@ func (x *resource) take(r *http.Request, segments []string) {
 
 func isWildcard(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-func (s *Server) answer(w *response, r *http.Request) error {
+// allowed lists the methods of a path.
+func (x *resource) allowed() string {
+	return strings.Join(slices.Sorted(maps.Keys(x.methods)), ", ")
+}
+
+func (s *Server) answer(w *response, r *http.Request, by asker) error {
 	x := s.find(r)
 	if x == nil {
-		return &problem{Status: http.StatusNotFound, Detail: "There is nothing at this path. /openapi.json lists what there is."}
+		return errNoPath
 	}
 	route := x.methods[r.Method]
 	if route == nil {
-		allowed := make([]string, 0, len(x.methods))
-		for m := range x.methods {
-			allowed = append(allowed, m)
-		}
-		slices.Sort(allowed)
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return &problem{Status: http.StatusMethodNotAllowed, Detail: "This path takes " + strings.Join(allowed, ", ") + "."}
+		w.Header().Set("Allow", x.allowed())
+		return &problem{Status: http.StatusMethodNotAllowed, Detail: "This path takes " + x.allowed() + "."}
+	}
+	if err := by.refuse(route); err != nil {
+		return err
 	}
 	query, err := route.parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	return route.do(s, &call{w: w, r: r, query: query})
+	return route.do(s, &call{w: w, r: r, by: by, query: query})
 }
 
 // parseQuery refuses what the route does not know, so that a misspelt parameter

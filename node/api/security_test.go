@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"musafir/node/api"
 )
 
 func TestWhoIsLetIn(t *testing.T) {
@@ -65,6 +68,30 @@ func TestWhoIsLetIn(t *testing.T) {
 				a.problem(tt.status, "")
 			}
 		})
+	}
+}
+
+// An API that is open to the network answers to addresses, which nobody can take
+// from its machine, and still to no foreign name.
+func TestHostsOfAnOpenAPI(t *testing.T) {
+	s := newSite(t)
+	cfg := s.config(s.device)
+	cfg.Open = true
+	h := api.New(cfg).Handler()
+	for host, want := range map[string]int{
+		"192.168.1.7:7667": 200, "[fd00::7]": 200, "localhost:7667": 200, "clinic-pi.local": 200,
+		"evil.example:7667": 403, "192.168.1.7.evil.example": 403, "": 403,
+	} {
+		r := httptest.NewRequest("GET", "/v1/status", nil)
+		r.Host = host
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("host %q: %d, want %d", host, w.Code, want)
+		}
+		if w.Code == 200 && !strings.Contains(w.Body.String(), api.OpenAdvice.Text) {
+			t.Errorf("status does not warn: %s", w.Body)
+		}
 	}
 }
 

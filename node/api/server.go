@@ -8,12 +8,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate" // so many of something in a time
 )
 
 // Config is what the API works with.
 type Config struct {
 	Backend  Backend
-	Token    func() string                              // asked at each request; "" lets nobody in
+	Token    func() string                              // the device's own, asked at each request; "" lets nobody in
+	Apps     func() []App                               // who has another token, asked at each request; nil: nobody
+	Open     bool                                       // it answers the network, because somebody asked for that
 	Version  string                                     // of the program
 	Hosts    []string                                   // names and addresses, without port, beside those of this machine
 	Status   func(error) (httpStatus int, title string) // of errors that the API does not know; 0: it does not know either
@@ -32,7 +36,8 @@ type Server struct {
 	openAPI   []byte
 	verify    sync.Mutex // held by the one verification that may run
 	held      heldBack
-	followed  atomic.Int64 // who follows the change feed now
+	followed  atomic.Int64  // who follows the change feed now
+	wrong     *rate.Limiter // of wrong tokens
 }
 
 // New makes a server.
@@ -42,6 +47,7 @@ func New(cfg Config) *Server {
 		s.hosts[strings.ToLower(h)] = true
 	}
 	s.metrics = newMetrics(s)
+	s.wrong = rate.NewLimiter(rate.Every(wrongTokenEvery), wrongTokensMax)
 	return s
 }
 
@@ -57,11 +63,7 @@ func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
 	defer func() { s.observe(w, r, time.Since(start)) }()
 	defer s.rescue(w, r)
 	setSecurityHeaders(w.Header())
-	err := s.guard(r)
-	if err == nil {
-		err = s.answer(w, r)
-	}
-	if err != nil {
+	if err := s.guard(w, r); err != nil {
 		s.fail(w, r, err)
 	}
 }

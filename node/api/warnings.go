@@ -15,6 +15,9 @@ const clockTolerance = 2 * time.Minute
 func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) {
 	c, clocks := clockOf(inTouch)
 	all := []string{}
+	if s.cfg.Open {
+		all = append(all, OpenAdvice.String())
+	}
 	for _, a := range clocks {
 		all = append(all, a.String())
 	}
@@ -31,6 +34,12 @@ func (s *Server) warnings(inTouch []Peer, held uint64) (clock, []string, error) 
 type Advice struct{ Text, Remedy string }
 
 func (a Advice) String() string { return a.Text + " " + a.Remedy }
+
+// OpenAdvice is for an API that answers the network.
+var OpenAdvice = Advice{
+	"The API answers everybody in the network and is not encrypted: whoever is in it can read along, records and tokens.",
+	"To end this, start musafir without --http-open.",
+}
 
 // clockOf compares this device's clock with those of the devices in touch.
 func clockOf(inTouch []Peer) (clock, []Advice) {
