@@ -11,9 +11,21 @@ import (
 	"musafir/store"
 )
 
-// killed runs the program and kills it at a random moment of the time that it took
-// without; it tells whether it had ended by itself, and well.
-func killed(t *testing.T, takes time.Duration, cmd *exec.Cmd) (done bool) {
+// An aim is when to kill a program: about the moment at which what it does is done.
+type aim time.Duration
+
+// next moves the aim by what the last shot met.
+func (a *aim) next(done bool) {
+	if done {
+		*a -= *a / 10
+	} else {
+		*a += *a / 10
+	}
+}
+
+// killed runs the program and kills it about then; it tells whether it had ended by
+// itself, and well.
+func (a aim) killed(t *testing.T, cmd *exec.Cmd) (done bool) {
 	t.Helper()
 	check(t, cmd.Start())
 	ended := make(chan error, 1)
@@ -24,7 +36,7 @@ func killed(t *testing.T, takes time.Duration, cmd *exec.Cmd) (done bool) {
 			t.Fatalf("%v: %v", cmd.Args, err)
 		}
 		return true
-	case <-time.After(time.Duration(rand.Int63n(int64(takes)))):
+	case <-time.After(time.Duration(float64(a) * (0.7 + 0.6*rand.Float64()))):
 		_ = cmd.Process.Kill()
 		return <-ended == nil
 	}
@@ -49,10 +61,10 @@ func TestKilledRelock(t *testing.T) {
 		return program(t, dir, "passphrase", "change", "--passphrase-file", fileWith(t, phrases[from]), "--new-passphrase-file", fileWith(t, phrases[to]))
 	}
 	timed(t, program(t, dir, "passphrase", "set", "--new-passphrase-file", fileWith(t, phrases[1])))
-	takes := timed(t, change(1, 0))
+	at := aim(timed(t, change(1, 0)))
 	now, changes := 0, 0
 	for range crashRounds() {
-		done := killed(t, takes+takes/8, change(now, 1-now))
+		done := at.killed(t, change(now, 1-now))
 		opens := [2]bool{}
 		for i, p := range phrases {
 			err := store.CheckLock(dir, store.Lock{Passphrase: p})
@@ -63,7 +75,7 @@ func TestKilledRelock(t *testing.T) {
 		if opens[0] == opens[1] || done && opens[now] {
 			t.Fatalf("after a change from %d to %d, which ended: %v, they open: %v", now, 1-now, done, opens)
 		}
-		if opens[1-now] {
+		if at.next(opens[1-now]); opens[1-now] {
 			now, changes = 1-now, changes+1
 		}
 	}
@@ -85,15 +97,16 @@ func TestKilledJoin(t *testing.T) {
 	join := func(dir string) *exec.Cmd {
 		return program(t, dir, "join", x.code(), "--device", "tablet", "--peer", x.listen[0])
 	}
-	takes := timed(t, join(filepath.Join(t.TempDir(), "data")))
+	at := aim(timed(t, join(filepath.Join(t.TempDir(), "data"))))
 	joined := 0
 	for range crashRounds() {
 		dir := filepath.Join(t.TempDir(), "data")
-		done := killed(t, takes+takes/8, join(dir))
+		done := at.killed(t, join(dir))
 		d, err := store.OpenDir(dir, store.Options{})
 		if done && err != nil || err != nil && !errors.Is(err, store.ErrNoCamp) {
 			t.Fatalf("a join that ended: %v; it opens: %v", done, err)
 		}
+		at.next(err == nil)
 		if err != nil {
 			timed(t, join(dir))
 			d, err = store.OpenDir(dir, store.Options{})
