@@ -26,7 +26,10 @@ func (a *app) conflictsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return answer(a, doc, func(w io.Writer, doc conflictsDoc) { printConflicts(w, doc, names) })
+				return answer(a, doc, func(w io.Writer, doc conflictsDoc) {
+					printConflicts(w, doc, names)
+					a.sayConflicts(doc.Conflicts)
+				})
 			})
 		},
 	}
@@ -51,6 +54,17 @@ func printConflicts(w io.Writer, doc conflictsDoc, names deviceNames) {
 	if doc.Next != "" {
 		fmt.Fprintln(w, "... and more: settle some of these first")
 	}
+}
+
+// sayConflicts says what to do about them.
+func (a *app) sayConflicts(list []conflictDoc) {
+	if len(list) == 0 {
+		a.say("No conflicts.")
+		return
+	}
+	c := &list[0]
+	a.say("To settle the first: musafir resolve %s %s %s --value JSON, or --entry with an entry beside it.",
+		shellWord(c.Collection), shellWord(c.ID), shellWord(c.Field))
 }
 
 func (a *app) resolveCommand() *cobra.Command {

@@ -104,10 +104,25 @@ func checkArguments(c *cobra.Command) {
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return usage(fmt.Errorf("%w\nUsage: %s", err, c.UseLine()))
+			return usage(fmt.Errorf("%s\nUsage: %s", plainWords(err, args), c.UseLine()))
 		}
 		return nil
 	}
+	for _, sub := range c.Commands() {
+		checkArguments(sub)
+	}
+}
+
+// plainWords says how many arguments there are, where that is what is wrong.
+func plainWords(err error, args []string) string {
+	text := err.Error()
+	switch {
+	case !strings.Contains(text, "arg(s)"):
+		return text
+	case len(args) == 0:
+		return "something is missing"
+	}
+	return fmt.Sprintf("%s too many or too few", count(uint64(len(args)), "argument is", "arguments are"))
 }
 
 // writes adds the flag of commands that write.

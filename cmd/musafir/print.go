@@ -193,6 +193,17 @@ func (a *app) printRecord(ctx context.Context, c *client, doc json.RawMessage) e
 // short is enough of an entry id to name it on the command line.
 func short(id string) string { return id[:min(len(id), 32)] }
 
+// shellWord is a text as a shell reads it as one word.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./:", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(printable(s), "'", `'\''`) + "'"
+}
+
 type fieldText struct{ name, text string }
 
 // fieldsOf lists the members of an object in the order they came.

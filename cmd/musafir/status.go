@@ -68,6 +68,9 @@ func (a *app) status(ctx context.Context, met condition, wait string, timeout ti
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
+	if a.dial(ctx, a.dataDir()) == nil {
+		defer a.sayDown()
+	}
 	for {
 		doc, err := a.statusNow(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -90,6 +93,13 @@ func (a *app) status(ctx context.Context, met condition, wait string, timeout ti
 			}
 			return fmt.Errorf("waited %s for %s in vain", timeout, wait)
 		}
+	}
+}
+
+// sayDown says of what is shown that it is not all there could be.
+func (a *app) sayDown() {
+	if !a.json && a.interactive() {
+		a.say("Musafir is not up here, so this is only what is on disk. To start it: musafir up")
 	}
 }
 
