@@ -151,6 +151,8 @@ type line struct {
 	heard  atomic.Uint64   // bytes that came
 	bye    *wire.Bye       // once frames is closed; nil: the other side said none
 	gone   chan struct{}   // closed when nothing more comes
+	held   []wire.Head     // what the victim said that it holds
+	broken bool            // nobody takes what is said any more
 }
 
 // open opens a stream to a daemon. Whoever is kept away learns so when it reads.
@@ -237,6 +239,7 @@ func (l *line) say(frames ...wire.Frame) {
 func (l *line) raw(b []byte) (ok bool) {
 	l.stream.SetWriteDeadline(time.Now().Add(heardWithin))
 	_, err := l.stream.Write(b)
+	l.broken = l.broken || err != nil
 	return err == nil
 }
 
@@ -274,6 +277,15 @@ func (l *line) end() string {
 	return fmt.Sprintf("bye %d: %s", l.bye.Code, l.bye.Text)
 }
 
+// fate is how the session stands.
+func (l *line) fate() string {
+	l.t.Helper()
+	if l.lasts() && !l.broken {
+		return "goes on"
+	}
+	return l.end()
+}
+
 // lasts tells whether the session is still there.
 func (l *line) lasts() bool {
 	select {
@@ -299,7 +311,8 @@ func (m *attacker) meet(d *daemon) *line {
 	m.t.Helper()
 	l := m.call(d, node.SyncProtocol)
 	l.say(m.hail(d), m.hello())
-	l.say(&wire.Frontier{Heads: m.heads(l)})
+	l.held = m.heads(l)
+	l.say(&wire.Frontier{Heads: l.held})
 	return l
 }
 
@@ -490,12 +503,7 @@ func (x *siege) honest(o *ordeal) {
 		return
 	}
 	for {
-		doc, err := x.daemons[1].call(context.Background(), http.MethodGet, recordPath("honest", "pulse"), nil)
-		var r shownRecord
-		if err == nil {
-			mustUnmarshal(x.t, doc, &r)
-		}
-		if r.Fields["n"] == float64(n) {
+		if r, ok := x.daemons[1].find("honest", "pulse"); ok && r.Fields["n"] == float64(n) {
 			break
 		}
 		if time.Since(began) > writeWithin {
@@ -507,13 +515,22 @@ func (x *siege) honest(o *ordeal) {
 	o.slowest = max(o.slowest, time.Since(began))
 }
 
-// nothing makes sure that no honest device shows a record, and that none holds more
-// logs of the attacker than it wrote itself.
+// find reads a record, if there is one.
+func (d *daemon) find(collection, id string) (r shownRecord, ok bool) {
+	doc, err := d.call(context.Background(), http.MethodGet, recordPath(collection, id), nil)
+	if err != nil {
+		return r, false
+	}
+	mustUnmarshal(d.t, doc, &r)
+	return r, true
+}
+
+// nothing makes sure that no honest device shows a record.
 func (x *siege) nothing(t *testing.T, id string) {
 	t.Helper()
 	for i, d := range x.daemons {
-		if _, err := d.call(context.Background(), http.MethodGet, recordPath("forged", id), nil); err == nil {
-			t.Errorf("device %d shows what was forged as %q", i, id)
+		if r, ok := d.find("forged", id); ok {
+			t.Errorf("device %d shows what was forged: %+v", i, r)
 		}
 	}
 }
@@ -523,12 +540,8 @@ func (x *siege) shows(t *testing.T, id string, n int64) {
 	t.Helper()
 	for _, d := range x.daemons {
 		await(t, "forged/"+id+" to be there", func() bool {
-			doc, err := d.call(context.Background(), http.MethodGet, recordPath("forged", id), nil)
-			var r shownRecord
-			if err == nil {
-				mustUnmarshal(t, doc, &r)
-			}
-			return err == nil && r.Fields["n"] == float64(n)
+			r, ok := d.find("forged", id)
+			return ok && r.Fields["n"] == float64(n)
 		})
 	}
 }
