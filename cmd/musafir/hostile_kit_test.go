@@ -92,7 +92,6 @@ type attacker struct {
 	log       crdt.Author // its record log; a reader has none
 	birth     []byte      // of that log
 	birthSeal crdt.Seal
-	birthTime crdt.Time
 	nonces    byte
 }
 
@@ -440,11 +439,7 @@ func (x *siege) under(t *testing.T, victim int, most toll, attack func() string)
 	defer func() { x.t = was }()
 	o := &ordeal{x: x, victim: x.daemons[victim], stop: make(chan struct{})}
 	o.before = o.victim.rss()
-	o.ended.Go(o.watch)
-	o.ended.Go(o.work)
-	fate := attack()
-	close(o.stop)
-	o.ended.Wait()
+	fate := o.during(attack)
 	x.honest(o)
 	x.settle()
 	for _, d := range x.daemons {
@@ -465,6 +460,17 @@ func (x *siege) under(t *testing.T, victim int, most toll, attack func() string)
 		t.Errorf("the attack took memory up to %s from %s", mib(o.peak), mib(o.before))
 	}
 	t.Logf("TABLE | %s | %s | %s | %s | %s | %v |", t.Name(), fate, mib(o.before), mib(o.peak), mib(after), o.slowest.Round(time.Millisecond))
+}
+
+// during runs the attack while the others work, also where it ends the test.
+func (o *ordeal) during(attack func() string) string {
+	o.ended.Go(o.watch)
+	o.ended.Go(o.work)
+	defer func() {
+		close(o.stop)
+		o.ended.Wait()
+	}()
+	return attack()
 }
 
 func mib(bytes int) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
@@ -507,7 +513,7 @@ func (x *siege) honest(o *ordeal) {
 			break
 		}
 		if time.Since(began) > writeWithin {
-			x.t.Errorf("an honest write on A is not on B after %v", writeWithin)
+			x.t.Errorf("an honest write on A is not on B after %v\nA: %s\nB: %s", writeWithin, x.daemons[0].errs.String(), x.daemons[1].errs.String())
 			return
 		}
 		<-time.After(2 * time.Millisecond)

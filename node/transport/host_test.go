@@ -181,7 +181,7 @@ func TestManyStreams(t *testing.T) {
 		var streams sync.WaitGroup
 		open := make(chan struct{}) // closed once all are
 		var opened sync.WaitGroup
-		const many = 30 // the other side takes 32
+		const many = 15 // the other side takes 16
 		opened.Add(many)
 		for i := range many {
 			streams.Go(func() {

@@ -24,9 +24,9 @@ const (
 	newBurst         = 200
 	newPerAddress    = 2 // connections per second
 	newAddressBurst  = 32
-	streamsPerDevice = 32  // inbound; a session and a request to join take one each
+	streamsPerDevice = 16  // inbound; a session and a request to join take one each
 	streamsOutbound  = 256 // to one device
-	negotiations     = 256 // of inbound streams, under way
+	negotiations     = 512 // of inbound streams, under way: more than there are before the oldest give way
 )
 
 // A dead peer is noticed within ten seconds.
