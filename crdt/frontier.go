@@ -2,6 +2,7 @@ package crdt
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -75,6 +76,23 @@ func (g Graph) Add(at Place, id EntryID, deps []Dep) {
 		delete(g, d.ID)
 	}
 	g[id] = Dep{Log: at.Log, Seq: at.Seq, ID: id}
+	for len(g) > MaxGraph {
+		g.forget()
+	}
+}
+
+// forget drops a head, so that whoever begins logs by the thousand does not fill the
+// memory and each commit of everybody: the next entries name fewer dependencies, and
+// nothing else comes of it. Heads of short logs go first, which those are.
+func (g Graph) forget() {
+	first := true
+	var least Dep
+	for _, d := range g {
+		if first || cmp.Or(cmp.Compare(d.Seq, least.Seq), d.compare(least)) < 0 {
+			first, least = false, d
+		}
+	}
+	delete(g, least.ID)
 }
 
 // Deps lists the heads for the next entry after prev, sorted, at most MaxDeps.

@@ -17,6 +17,8 @@ const (
 	MaxNames           = 2048 // superseded entries that one change names
 	MaxValueDepth      = 32   // arrays and objects inside one another, keys of a path included
 
+	MaxGraph = 2 * MaxDeps // heads of the entry graph that a device keeps in mind
+
 	// The author seals its log at the latest after this much.
 	SealEveryEntries = 256
 	SealEveryBytes   = 256 << 10

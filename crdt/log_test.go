@@ -229,3 +229,15 @@ func TestNewEntryRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestGraphForgetsShortLogs(t *testing.T) {
+	g := Graph{}
+	long := Place{Log: LogID{0xff}, Seq: 9}
+	g.Add(long, EntryID{0xff, 9}, nil)
+	for i := range MaxGraph + 10 {
+		g.Add(Place{Log: LogID{byte(i), byte(i >> 8)}}, EntryID{byte(i), byte(i >> 8), 1}, nil)
+	}
+	if _, ok := g[EntryID{0xff, 9}]; len(g) != MaxGraph || !ok {
+		t.Errorf("%d heads are kept, that of a long log: %v", len(g), ok)
+	}
+}

@@ -110,7 +110,7 @@ func (n *Node) do(g *replica.Group, r *request) {
 // gatherIngest brings what came from others into the group, as far as it takes it.
 // The result are the batches that are done with, one way or the other.
 func (n *Node) gatherIngest(g *replica.Group) (ended []*ingestion) {
-	for len(n.ingest) > 0 && !g.Full() {
+	for len(n.ingest) > 0 && !g.Full() && g.Takes(n.ingest[0].left[0]) {
 		in := n.ingest[0]
 		in.err = g.Ingest(in.left[0], n.wall())
 		in.left = in.left[1:]
@@ -125,6 +125,7 @@ func (n *Node) gatherIngest(g *replica.Group) (ended []*ingestion) {
 // committed tells the replica.
 func (n *Node) committed(writer *replica.Writer, ended []*ingestion, err error) {
 	e := replica.Committed{Writer: writer, Branches: n.cfg.Logs.Branches()}
+	n.branches = len(e.Branches)
 	for _, in := range ended {
 		if err != nil && in.err == nil {
 			in.err = err

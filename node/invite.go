@@ -54,6 +54,11 @@ func (n *Node) monotonic() int64 { return time.Since(n.started).Milliseconds() }
 // admit serves a join stream: who knows an open invitation's code is admitted.
 func (n *Node) admit(ctx context.Context, stream Stream) {
 	defer stream.Close()
+	if !n.doorstep.enter(stream) {
+		stream.Reset()
+		return
+	}
+	defer n.doorstep.leave(stream)
 	stream.SetDeadline(time.Now().Add(joinTimeout))
 	frame, err := wire.ReadWithin(bufio.NewReader(stream), wire.MaxSmallFrameBytes)
 	w := &frameWriter{stream: stream}

@@ -24,8 +24,20 @@ const (
 	readBuffer   = 64 << 10
 	endTimeout   = 2 * time.Second // for all goodbyes when the node stops
 	partTimeout  = time.Second     // for the other side to end, too
-	pendingMax   = 8 << 20         // bytes of entries of one session that wait to be written; more wait in the network
+	pendingMax   = 8 << 20         // bytes of memory for entries of one session that wait to be written; more wait in the network
+	entryBeside  = 1 << 10         // bytes of memory that an entry takes beside its own
+	queuedMin    = 2 << 20         // bytes of memory for frames that wait for a peer, and twice our frontier
+	headBytes    = 80              // of memory
 	sessionsMax  = 128
+
+	// What one session may have waiting for the loop. Others come between: who floods
+	// waits for itself, and in the network.
+	turnsMax = 4
+
+	// Sessions of one device, by whatever keys it has had. A few are there at once where
+	// it was copied, or came back sooner than its old session was missed. The oldest give
+	// way.
+	sessionsPerDevice = 8
 
 	// Of those that have not shown yet that they are of the camp. The oldest give way.
 	strangersMax       = 16
@@ -42,10 +54,13 @@ type link struct {
 	end    context.CancelFunc
 	once   sync.Once
 
+	queued         atomic.Int64               // bytes of memory that the frames in out take
+	turns          chan struct{}              // taken by what waits for the loop
 	pending        *semaphore.Weighted        // bytes of batches that came and were not tried yet
 	untried        map[*replica.Received]bool // these; belongs to the loop
 	began          time.Time
 	trusted        atomic.Bool   // the other side is of the camp
+	admission      crdt.EntryID  // of it, once it is trusted; belongs to the loop
 	said           bool          // that it ends, by either side; belongs to the loop
 	received, sent atomic.Uint64 // bytes of frames
 }
@@ -55,7 +70,7 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 	life, end := context.WithCancel(context.Background())
 	l := &link{
 		stream: stream, out: make(chan any, outMax), end: end, ended: life.Done(),
-		pending: semaphore.NewWeighted(pendingMax), untried: map[*replica.Received]bool{},
+		turns: make(chan struct{}, turnsMax), pending: semaphore.NewWeighted(pendingMax), untried: map[*replica.Received]bool{},
 	}
 	defer l.close()
 	kept := false
@@ -84,23 +99,46 @@ func (n *Node) serve(ctx context.Context, stream Stream) {
 // own, and lose them to later ones: whoever is of the camp needs one for moments only.
 func (n *Node) room(stream Stream) bool {
 	trusted, same := 0, 0
-	var strangers []*link
+	var strangers, own []*link
+	member, known := n.writer.Members.Member(stream.Peer())
 	for _, l := range n.links {
+		if l.over() {
+			continue
+		}
 		if l.trusted.Load() {
-			trusted++
+			if trusted++; known && l.admission == member.Admission {
+				own = append(own, l)
+			}
 			continue
 		}
 		if strangers = append(strangers, l); l.stream.Peer() == stream.Peer() {
 			same++
 		}
 	}
-	if trusted >= sessionsMax || same >= strangersPerDevice {
+	if trusted >= sessionsMax && len(own) < sessionsPerDevice || same >= strangersPerDevice {
 		return false
 	}
+	if len(own) >= sessionsPerDevice {
+		oldest(own).close()
+	}
 	if stream.Inbound() && len(strangers) >= strangersMax {
-		slices.MinFunc(strangers, func(a, b *link) int { return a.began.Compare(b.began) }).close()
+		oldest(strangers).close()
 	}
 	return true
+}
+
+func oldest(links []*link) *link {
+	return slices.MinFunc(links, func(a, b *link) int { return a.began.Compare(b.began) })
+}
+
+// over tells whether the link has ended, and the loop has yet to hear of it.
+func (l *link) over() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // close ends the link at once.
@@ -148,13 +186,35 @@ func (n *Node) read(life context.Context, l *link) error {
 			return nil
 		}
 		event := frames.Event(f)
-		if a, ok := event.(replica.Arrival); ok && a.Batch != nil && l.pending.Acquire(life, int64(a.Batch.Bytes)) != nil {
+		select {
+		case l.turns <- struct{}{}:
+		case <-life.Done():
 			return nil
 		}
-		if !n.post(event) {
+		if a, ok := event.(replica.Arrival); ok && a.Batch != nil && l.pending.Acquire(life, memoryOf(a.Batch)) != nil {
+			return nil
+		}
+		if !n.post(turn{l, event}) {
 			return ErrStopped
 		}
 	}
+}
+
+// A turn is what a link has read, for the loop.
+type turn struct {
+	link  *link
+	event any
+}
+
+// take does what an event asks for, and lets the link that brought it go on.
+func (n *Node) take(e any) {
+	t, ok := e.(turn)
+	if !ok {
+		n.step(e)
+		return
+	}
+	n.step(t.event)
+	<-t.link.turns
 }
 
 var errTooSoon = errors.New("entries came before a hello")
@@ -197,6 +257,7 @@ func (n *Node) write(l *link) {
 			return
 		}
 		err := n.perform(l, w, effect)
+		l.queued.Add(-weightOf(effect))
 		if err == nil && len(l.out) == 0 {
 			err = w.flush()
 		}
@@ -269,8 +330,13 @@ func (w *frameWriter) flush() error {
 func (l *link) tried(b *replica.Received) {
 	if l.untried[b] {
 		delete(l.untried, b)
-		l.pending.Release(int64(b.Bytes))
+		l.pending.Release(memoryOf(b))
 	}
+}
+
+// memoryOf is what a batch takes while it waits, at most what there is room for.
+func memoryOf(b *replica.Received) int64 {
+	return int64(min(b.Bytes+len(b.Items)*entryBeside, pendingMax))
 }
 
 // step gives an event to the replica and does what it asks for.
@@ -334,6 +400,8 @@ func (n *Node) effect(effect any) {
 		n.queueTo(e.Session, e)
 	case replica.Trusted:
 		if l := n.links[e.Session]; l != nil {
+			member, _ := n.writer.Members.Member(l.stream.Peer())
+			l.admission = member.Admission
 			l.trusted.Store(true)
 			n.met(l.stream.Peer())
 		}
@@ -351,11 +419,30 @@ func (n *Node) queueTo(id replica.Session, effect any) {
 	if l == nil {
 		return
 	}
+	most := int64(queuedMin + 2*n.branches*headBytes)
+	if l.queued.Add(weightOf(effect)) > most {
+		l.close() // it does not read what it is sent
+		return
+	}
 	select {
 	case l.out <- effect:
 	default:
-		l.close() // it does not read what it is sent
+		l.close() // likewise
 	}
+}
+
+// weightOf is the memory that a frame takes while it waits: of those that are long.
+func weightOf(effect any) int64 {
+	send, _ := effect.(replica.Send)
+	switch f := send.Frame.(type) {
+	case *wire.Frontier:
+		return int64(len(f.Heads)) * headBytes
+	case *wire.Have:
+		return int64(len(f.Heads)) * headBytes
+	case *wire.Trail:
+		return int64(len(f.Points)) * headBytes
+	}
+	return 0
 }
 
 // endSessions says goodbye to all.

@@ -68,6 +68,7 @@ type Node struct {
 	writer    *replica.Writer
 	replica   *replica.Replica
 	links     map[replica.Session]*link
+	branches  int // that are held
 	ingest    []*ingestion
 	keep      map[crdt.DeviceID][]byte // to be stored with the next commit
 	wrote     time.Time                // the last one
@@ -75,6 +76,7 @@ type Node struct {
 	invites   access.Invitations
 	penalties penalties // by device
 	knocks    knocks
+	doorstep  doorstep
 	network   Network
 	renewing  chan struct{} // closed when the network must be opened anew
 }
@@ -110,9 +112,11 @@ func New(cfg Config) *Node {
 func (n *Node) begin(peers map[crdt.DeviceID]*replica.Peer) {
 	var nonce [8]byte
 	rand.Read(nonce[:]) // never fails
+	branches := n.cfg.Logs.Branches()
+	n.branches = len(branches)
 	n.replica = replica.New(replica.Config{
 		Nonce: nonce, Program: n.cfg.Program, Logs: n.cfg.Logs, Writer: n.writer,
-		Branches: n.cfg.Logs.Branches(), Peers: peers,
+		Branches: branches, Peers: peers,
 	})
 }
 
@@ -202,7 +206,7 @@ func (n *Node) loop(ctx context.Context) error {
 			sweepFrom = nil
 			idle.Reset(idleBefore)
 		case e := <-n.events:
-			n.step(e)
+			n.take(e)
 		case f := <-n.calls:
 			f()
 		case <-tick.C:

@@ -115,11 +115,11 @@ func twins(t *testing.T) (a, b, twin *device) {
 	return a, b, twin
 }
 
-func must(batches []*replica.Received, err error) []*replica.Received {
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return batches
+	return v
 }
 
 // TestBatchOfTree: both branches of a log may stand in one batch, wherever they part.
@@ -378,5 +378,84 @@ func TestCutKeepsSeals(t *testing.T) {
 	}
 	if got := sealed[a.writer.Records.Log]; !slices.Equal(got, []uint64{0, 2}) {
 		t.Errorf("of the record log %v are sealed, want the birth and the last", got)
+	}
+}
+
+// births are logs of one entry each, which one device began: as a store streams them,
+// and in one batch.
+func births(t *testing.T, a *device, n int) (items []*crdt.Item, batch *wire.Batch) {
+	t.Helper()
+	batch = &wire.Batch{End: true}
+	admission := crdt.Dep{Log: crdt.LogID(a.writer.Camp), ID: crdt.EntryID(a.writer.Camp)}
+	for i := range n {
+		birth := &crdt.Birth{
+			Camp: a.writer.Camp, Kind: crdt.RecordLog, Device: a.writer.Public(), Admission: admission.ID,
+			Incarnation: [16]byte{byte(i), byte(i >> 8), 1}, Ordinal: uint64(i),
+		}
+		e := must(crdt.NewEntry(1, []crdt.Dep{admission}, "", "", []crdt.Change{must(birth.Change())}))
+		id := e.ID(crdt.Place{})
+		seal := crdt.SealEntry(a.writer.Device, a.writer.Camp, id)
+		items = append(items, &crdt.Item{Branch: uint32(i), ID: id, Raw: e.Encoded(), Seal: &seal})
+		batch.Runs = append(batch.Runs, wire.Run{Log: crdt.LogID(id), Entries: [][]byte{e.Encoded()}})
+		batch.Seals = append(batch.Seals, wire.SealAt{Log: crdt.LogID(id), Seal: seal})
+	}
+	return items, batch
+}
+
+// TestManyLogs: batches of many short logs are no larger than a commit takes with all
+// that is kept beside the entries, and what is sent is taken.
+func TestManyLogs(t *testing.T) {
+	a := found(t)
+	items, _ := births(t, a, 2000)
+	var frames []*wire.Batch
+	_, err := replica.Cut(logs{a.store, items}, nil, 1<<30, func(b *wire.Batch) error {
+		frame := *b
+		frames = append(frames, &frame)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verify(a, a.store, frames)
+	n := 0
+	for _, b := range got {
+		n += len(b.Items)
+	}
+	if err != nil || n != len(items) || len(got) < 2 {
+		t.Errorf("%d of %d entries in %d batches: %v", n, len(items), len(got), err)
+	}
+	_, large := births(t, a, 900)
+	var limit *crdt.LimitError
+	if _, err := verify(a, a.store, []*wire.Batch{large}); !errors.As(err, &limit) {
+		t.Errorf("a batch of 900 logs: %v", err)
+	}
+}
+
+// TestSealsOfATree: the seals of many branches are found at once in the order of their
+// entries, and sought for a while in another one.
+func TestSealsOfATree(t *testing.T) {
+	a := found(t)
+	items, batch := births(t, a, 1)
+	log := crdt.LogID(items[0].ID)
+	for i := range 300 {
+		rc := &crdt.RecordChange{Key: crdt.RecordKey{Collection: "c", ID: "r"}, Writes: []crdt.Write{{Path: "p", Value: crdt.Int(int64(i))}}}
+		e := must(crdt.NewEntry(1, nil, "", "", []crdt.Change{must(rc.Encode([crdt.SaltSize]byte{byte(i)}))}))
+		at := crdt.Place{Log: log, Seq: 1, Prev: items[0].ID}
+		id := e.ID(at)
+		batch.Runs = append(batch.Runs, wire.Run{Log: log, Seq: 1, Prev: [8]byte(at.Prev[:8]), Entries: [][]byte{e.Encoded()}})
+		batch.Seals = append(batch.Seals, wire.SealAt{Log: log, Seq: 1, Seal: crdt.SealEntry(a.writer.Device, a.writer.Camp, id)})
+	}
+	if got, err := verify(a, a.store, []*wire.Batch{batch}); err != nil || len(got) != 1 || len(got[0].Seals) != 301 {
+		t.Fatalf("in order: %d batches, %v", len(got), err)
+	}
+	few := *batch
+	few.Seals = slices.Clone(batch.Seals)
+	few.Seals[1], few.Seals[2] = few.Seals[2], few.Seals[1]
+	if _, err := verify(a, a.store, []*wire.Batch{&few}); err != nil {
+		t.Errorf("two seals changed places: %v", err)
+	}
+	slices.Reverse(few.Seals)
+	if _, err := verify(a, a.store, []*wire.Batch{&few}); err == nil {
+		t.Error("seals are sought without end")
 	}
 }

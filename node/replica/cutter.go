@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -49,17 +50,29 @@ type cutter struct {
 	frame wire.Batch // that is not out yet
 	size  int        // of its entries
 	last  *crdt.Item
-	tips  map[uint32]wire.SealAt // of the last entry of each branch
-	kept  []wire.SealAt          // of others that are to be shown on their own
+	tips  map[uint32]tip // the last entry of each branch
+	kept  []wire.SealAt  // of others that are to be shown on their own
 	next  map[uint32]uint64
+
+	number int // of entries in it
+}
+
+// A tip is the last entry of a branch in a batch, with its seal.
+type tip struct {
+	wire.SealAt
+	number int // among the entries of the batch
 }
 
 func (c *cutter) begin() {
 	c.cost, c.bytes, c.last, c.kept = 0, 0, nil, nil
-	c.tips, c.next = map[uint32]wire.SealAt{}, map[uint32]uint64{}
+	c.tips, c.next = map[uint32]tip{}, map[uint32]uint64{}
+	c.number = 0
 }
 
 func cost(bytes int) int { return bytes + entryBeside }
+
+// whole is what a batch costs, with the seals and branches that it brings.
+func whole(cost, lines int) int { return cost + lines*lineBeside }
 
 // add takes an entry. At the end of a stretch it goes into the batch, or begins the
 // next one.
@@ -78,11 +91,14 @@ func (c *cutter) add(it *crdt.Item) error {
 
 // close puts the stretch into the batch.
 func (c *cutter) close() error {
-	size := 0
+	size, branches := 0, map[uint32]bool{}
 	for _, it := range c.stretch {
 		size += cost(len(it.Raw))
+		branches[it.Branch] = true
 	}
-	if c.cost > 0 && (c.cost+size > MaxBatchCost || len(c.tips)+len(c.kept) > sealsMax) {
+	lines := len(c.tips) + len(c.kept)
+	tooMuch := c.cost+size > MaxBatchCost || whole(c.cost+size, lines+len(branches)) > commitCost || lines > sealsMax
+	if c.cost > 0 && tooMuch {
 		if err := c.end(); err != nil {
 			return err
 		}
@@ -121,6 +137,7 @@ func (c *cutter) put(it *crdt.Item) error {
 	c.bytes += len(it.Raw)
 	c.cost += cost(len(it.Raw))
 	c.next[it.Branch] = it.At.Seq + 1
+	c.number++
 	return c.seal(log, it)
 }
 
@@ -128,17 +145,17 @@ func (c *cutter) put(it *crdt.Item) error {
 // admission shows them alone.
 func (c *cutter) seal(log crdt.LogID, it *crdt.Item) error {
 	if before, ok := c.tips[it.Branch]; ok {
-		shown, err := c.shown(before)
+		shown, err := c.shown(before.SealAt)
 		if err != nil {
 			return err
 		}
 		if shown {
-			c.kept = append(c.kept, before)
+			c.kept = append(c.kept, before.SealAt)
 		}
 		delete(c.tips, it.Branch)
 	}
 	if it.Seal != nil {
-		c.tips[it.Branch] = wire.SealAt{Log: log, Seq: it.At.Seq, Seal: *it.Seal}
+		c.tips[it.Branch] = tip{wire.SealAt{Log: log, Seq: it.At.Seq, Seal: *it.Seal}, c.number}
 	}
 	return nil
 }
@@ -170,8 +187,9 @@ func (c *cutter) flush() error {
 func (c *cutter) end() error {
 	c.frame.End = true
 	c.frame.Seals = c.kept
-	for _, branch := range slices.Sorted(maps.Keys(c.tips)) {
-		c.frame.Seals = append(c.frame.Seals, c.tips[branch])
+	// In the order of the entries: so a reader finds them at the first try.
+	for _, t := range slices.SortedFunc(maps.Values(c.tips), func(a, b tip) int { return cmp.Compare(a.number, b.number) }) {
+		c.frame.Seals = append(c.frame.Seals, t.SealAt)
 	}
 	if err := c.flush(); err != nil {
 		return err

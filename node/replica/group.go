@@ -47,6 +47,10 @@ func NewGroup(b Batch, w *Writer) *Group {
 // Full says that the group takes no more. Until then it takes any batch whole.
 func (g *Group) Full() bool { return g.err != nil || g.cost >= groupCost || g.batch.Full() }
 
+// Takes tells whether a batch of another device still fits in. An empty group takes
+// any.
+func (g *Group) Takes(r *Received) bool { return g.cost == 0 || g.cost+r.cost <= commitCost }
+
 // Discard ends the group and leaves nothing behind.
 func (g *Group) Discard() { g.batch.Discard() }
 

@@ -16,6 +16,7 @@ type index struct {
 	byLog    map[crdt.ShortID][]uint32
 	digest   [crdt.HashSize]byte
 	version  uint64 // changes when anything moves
+	row      row    // that was looked at last
 }
 
 // A line is what the membership says of a branch's log, which never changes.
@@ -59,7 +60,13 @@ func lineOf(log crdt.LogID, members *access.Camp) line {
 
 // find looks for the entry that a head names; false if it is not held.
 func (x *index) find(h wire.Head) (branch uint32, ok bool, err error) {
-	for _, n := range x.byLog[h.Log] {
+	branches := x.byLog[h.Log]
+	if len(branches) > rowMin {
+		if branches, err = x.rowOf(h, branches); err != nil {
+			return 0, false, err
+		}
+	}
+	for _, n := range branches {
 		b := &x.branches[n]
 		if h.Seq < b.From || h.Seq > b.Head.Seq {
 			continue
@@ -73,6 +80,37 @@ func (x *index) find(h wire.Head) (branch uint32, ok bool, err error) {
 		}
 	}
 	return 0, false, nil
+}
+
+// A row is the entries of one number in the branches of a log. A log may have
+// thousands of branches, and a frame name thousands of heads in it: they come in
+// order, so one row at a time is enough.
+type row struct {
+	log     crdt.ShortID
+	seq     uint64
+	version uint64
+	byHash  map[[8]byte][]uint32
+}
+
+const rowMin = 8 // with fewer branches it is quicker to look at each
+
+// rowOf narrows branches down to those whose entry the head may name.
+func (x *index) rowOf(h wire.Head, branches []uint32) ([]uint32, error) {
+	if x.row.byHash == nil || x.row.log != h.Log || x.row.seq != h.Seq || x.row.version != x.version {
+		row := row{h.Log, h.Seq, x.version, map[[8]byte][]uint32{}}
+		for _, n := range branches {
+			if b := &x.branches[n]; h.Seq < b.From || h.Seq > b.Head.Seq {
+				continue
+			}
+			id, err := x.id(n, h.Seq)
+			if err != nil {
+				return nil, err
+			}
+			row.byHash[[8]byte(id[:8])] = append(row.byHash[[8]byte(id[:8])], n)
+		}
+		x.row = row
+	}
+	return x.row.byHash[[8]byte(h.Hash[:8])], nil
 }
 
 func (x *index) id(n uint32, seq uint64) (crdt.EntryID, error) {

@@ -36,6 +36,9 @@ func (g *Group) Ingest(r *Received, nowMs int64) error {
 		g.next.grow(a.At, a.ID, a.Entry)
 		g.next.Clock.Observe(a.Entry.Time, nowMs)
 	}
+	if len(fresh) > 0 {
+		g.cost += len(r.Seals) * lineBeside
+	}
 	return g.sealFresh(r, fresh)
 }
 

@@ -23,6 +23,8 @@ const (
 
 	pushMaxBytes = 128 << 10 // sent unasked
 	parkMaxBytes = 1 << 20   // of a session's batches that wait for what they build on
+	parkMax      = 64        // of these batches: each commit tries all of them
+	trailsMax    = 256       // branches of one log whose way back is shown: of others too much may be sent
 	windowBytes  = 1 << 20   // of credit to the source
 	maxOffers    = 1 << 16   // heads that a peer may name and we do not hold
 	offersOfLog  = 16        // of one log that are remembered
@@ -34,8 +36,12 @@ const (
 const (
 	MaxBatchCost = 288 << 10 // the longest stretch of a log between two seals
 	entryBeside  = 128
+	lineBeside   = 256       // for the seal of a log or branch in a batch, and its beginning
 	groupCost    = 224 << 10 // a commit of more takes no further batch
+	commitCost   = groupCost + MaxBatchCost
 
 	frameBytes = 128 << 10 // of entries in a frame, before compression
 	sealsMax   = 1024      // a batch with more ends
+	missesMax  = 1024      // entries of a batch that a seal may be tried on in vain: each takes 60 us
+	passedMax  = 8192      // logs that a session's batches are remembered of, twice; more than may wait to be stored
 )

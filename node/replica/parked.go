@@ -20,7 +20,7 @@ func (r *Replica) park(s *session, b *Received) {
 	for _, b := range s.parked {
 		bytes += b.Bytes
 	}
-	if bytes > parkMaxBytes {
+	if bytes > parkMaxBytes || len(s.parked) > parkMax {
 		r.dropParked(s)
 	}
 }

@@ -36,6 +36,7 @@ type Received struct {
 	Seals []SealAt
 	Bytes int
 
+	cost  int   // of a commit
 	fresh int   // how many of the items were not held
 	since int64 // when it began to wait for what it builds on; 0: it does not
 }

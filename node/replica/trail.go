@@ -30,7 +30,8 @@ func (r *Replica) trails(s *session) error {
 // sendTrail names entries at s-1, s-2, s-4, ... of each branch of a log.
 func (r *Replica) sendTrail(s *session, log crdt.ShortID) error {
 	s.trailed[log] = true
-	for _, n := range r.index.byLog[log] {
+	branches := r.index.byLog[log]
+	for _, n := range branches[:min(len(branches), trailsMax)] {
 		t := &wire.Trail{Log: log}
 		for _, seq := range wire.TrailSeqs(r.index.branches[n].Head.Seq) {
 			point, err := r.trailPoint(n, seq)
@@ -58,6 +59,9 @@ func (r *Replica) trailPoint(n uint32, seq uint64) (wire.Point, error) {
 // trail takes the peer's way back along a log: the last entry on it that we hold
 // too is where the lines part.
 func (r *Replica) trail(s *session, f *wire.Trail) error {
+	if len(r.index.byLog[f.Log]) == 0 {
+		return nil // nothing can be told of it, or remembered
+	}
 	for _, p := range f.Points {
 		n, ok, err := r.index.find(wire.Head{Log: f.Log, Seq: p.Seq, Hash: p.Hash[:]})
 		if err != nil {

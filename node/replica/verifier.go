@@ -29,16 +29,33 @@ var (
 type Verifier struct {
 	camp crdt.CampID
 	logs Logs
-	keys map[crdt.LogID]ed25519.PublicKey // of logs seen in this session
-	ends map[crdt.LogID][]crdt.Head       // where this session's batches left a log
+	seen map[crdt.LogID]*passed // logs of this session's batches
+	past map[crdt.LogID]*passed // likewise, before seen was begun anew
 	next *Received
 	tips map[crdt.LogID][]crdt.Head // of the batch under way: entries that none in it follows
 	cost int
+
+	stored   []crdt.Branch           // as the store had them when the frame came; nil: nobody asked
+	branches map[crdt.LogID][]uint32 // of stored
+	sought   map[sealed][]crdt.Head  // what the seals of the batch may be over; nil: nobody asked
+	misses   int                     // seals tried in vain, in the batch
+}
+
+// A passed is a log as a session's batches have left it: they may not be stored yet.
+type passed struct {
+	key  ed25519.PublicKey // nil: its birth did not pass
+	ends []crdt.Head
+}
+
+// A sealed is what a seal names.
+type sealed struct {
+	log crdt.LogID
+	seq uint64
 }
 
 // NewVerifier makes a verifier for one session.
 func NewVerifier(camp crdt.CampID, logs Logs) *Verifier {
-	return &Verifier{camp: camp, logs: logs, keys: map[crdt.LogID]ed25519.PublicKey{}, ends: map[crdt.LogID][]crdt.Head{}}
+	return &Verifier{camp: camp, logs: logs, seen: map[crdt.LogID]*passed{}}
 }
 
 // Add takes a frame. The result is a batch once its last frame is there. ErrGap:
@@ -47,7 +64,9 @@ func NewVerifier(camp crdt.CampID, logs Logs) *Verifier {
 func (v *Verifier) Add(b *wire.Batch) (*Received, error) {
 	if v.next == nil {
 		v.next, v.tips, v.cost = &Received{}, map[crdt.LogID][]crdt.Head{}, 0
+		v.sought, v.misses = nil, 0
 	}
+	v.stored, v.branches = nil, nil
 	for i := range b.Runs {
 		if err := v.run(&b.Runs[i]); err != nil {
 			return nil, err
@@ -59,12 +78,28 @@ func (v *Verifier) Add(b *wire.Batch) (*Received, error) {
 	if err := v.seals(b.Seals); err != nil {
 		return nil, err
 	}
+	if err := v.weigh(); err != nil {
+		return nil, err
+	}
 	done := v.next
 	for log, tips := range v.tips {
 		v.leave(log, tips)
 	}
 	v.Reset()
 	return done, nil
+}
+
+// weigh makes sure that the batch fits into one commit.
+func (v *Verifier) weigh() error {
+	lines := 0
+	for _, tips := range v.tips {
+		lines += len(tips)
+	}
+	v.next.cost = whole(v.cost, max(lines, len(v.next.Seals)))
+	if v.next.cost > commitCost {
+		return &crdt.LimitError{What: "batch", Size: v.next.cost, Max: commitCost, Unit: "bytes, with what is kept beside each entry, seal and branch"}
+	}
+	return nil
 }
 
 // Reset forgets a batch that is under way, after ErrGap.
@@ -122,16 +157,16 @@ func (v *Verifier) entry(at crdt.Place, raw []byte) (id crdt.EntryID, err error)
 // earlier one of this session, or in the store.
 func (v *Verifier) before(r *wire.Run) (crdt.EntryID, bool, error) {
 	fits := func(h crdt.Head) bool { return h.Seq == r.Seq-1 && [8]byte(h.ID[:8]) == r.Prev }
-	for _, known := range [][]crdt.Head{v.tips[r.Log], v.ends[r.Log]} {
+	for _, known := range [][]crdt.Head{v.tips[r.Log], v.passed(r.Log).ends} {
 		if i := slices.IndexFunc(known, fits); i >= 0 {
 			return known[i].ID, true, nil
 		}
 	}
-	for n, b := range v.logs.Branches() {
-		if b.Log != r.Log || r.Seq-1 < b.From || r.Seq-1 > b.Head.Seq {
+	for _, n := range v.branchesOf(r.Log) {
+		if b := &v.stored[n]; r.Seq-1 < b.From || r.Seq-1 > b.Head.Seq {
 			continue
 		}
-		id, err := v.logs.EntryID(uint32(n), r.Seq-1)
+		id, err := v.logs.EntryID(n, r.Seq-1)
 		if err != nil {
 			return id, false, err
 		}
@@ -140,6 +175,18 @@ func (v *Verifier) before(r *wire.Run) (crdt.EntryID, bool, error) {
 		}
 	}
 	return v.middle(r, fits)
+}
+
+// branchesOf are the stored branches of a log. A frame may have thousands of runs, and
+// the store thousands of branches: it is asked once.
+func (v *Verifier) branchesOf(log crdt.LogID) []uint32 {
+	if v.stored == nil {
+		v.stored, v.branches = v.logs.Branches(), map[crdt.LogID][]uint32{}
+		for n, b := range v.stored {
+			v.branches[b.Log] = append(v.branches[b.Log], uint32(n))
+		}
+	}
+	return v.branches[log]
 }
 
 // middle looks among the entries of this batch that another one follows already: a
@@ -162,20 +209,44 @@ func (v *Verifier) birth(log crdt.LogID, id crdt.EntryID, e *crdt.Entry) error {
 	if err != nil {
 		return err
 	}
-	v.keys[log] = b.Device
+	v.note(log).key = b.Device
 	return nil
 }
 
 func (v *Verifier) key(log crdt.LogID) (ed25519.PublicKey, error) {
-	if key, ok := v.keys[log]; ok {
+	if key := v.passed(log).key; key != nil {
 		return key, nil
 	}
 	birth, err := v.logs.Birth(log)
 	if err != nil {
 		return nil, err
 	}
-	v.keys[log] = birth.Device
+	v.note(log).key = birth.Device
 	return birth.Device, nil
+}
+
+// passed is what is known of a log.
+func (v *Verifier) passed(log crdt.LogID) passed {
+	for _, logs := range []map[crdt.LogID]*passed{v.seen, v.past} {
+		if p := logs[log]; p != nil {
+			return *p
+		}
+	}
+	return passed{}
+}
+
+// note is the same, to be changed. What did not come up for long is forgotten: it is
+// stored by now, or never will be.
+func (v *Verifier) note(log crdt.LogID) *passed {
+	if p := v.seen[log]; p != nil {
+		return p
+	}
+	if len(v.seen) >= passedMax {
+		v.seen, v.past = map[crdt.LogID]*passed{}, v.seen
+	}
+	p := v.passed(log)
+	v.seen[log] = &p
+	return &p
 }
 
 // seals checks that the last entry of each line in the batch is sealed by its
@@ -183,7 +254,7 @@ func (v *Verifier) key(log crdt.LogID) (ed25519.PublicKey, error) {
 func (v *Verifier) seals(seals []wire.SealAt) error {
 	proven := map[crdt.EntryID]bool{}
 	for _, s := range seals {
-		head, err := v.sealed(s, proven)
+		head, err := v.over(s, proven)
 		if err != nil {
 			return err
 		}
@@ -198,8 +269,8 @@ func (v *Verifier) seals(seals []wire.SealAt) error {
 	return nil
 }
 
-// sealed finds which entry a seal is over; no other one was.
-func (v *Verifier) sealed(s wire.SealAt, proven map[crdt.EntryID]bool) (crdt.Head, error) {
+// over finds which entry a seal is over; no other one was.
+func (v *Verifier) over(s wire.SealAt, proven map[crdt.EntryID]bool) (crdt.Head, error) {
 	if len(v.tips[s.Log]) == 0 {
 		return crdt.Head{}, errSeal
 	}
@@ -208,30 +279,47 @@ func (v *Verifier) sealed(s wire.SealAt, proven map[crdt.EntryID]bool) (crdt.Hea
 		return crdt.Head{}, err
 	}
 	for _, head := range v.lines(s) {
-		if !proven[head.ID] && s.Seal.Verify(key, v.camp, head.ID) == nil {
+		if proven[head.ID] {
+			continue
+		}
+		if s.Seal.Verify(key, v.camp, head.ID) == nil {
 			return head, nil
+		}
+		if v.misses++; v.misses > missesMax {
+			break
 		}
 	}
 	return crdt.Head{}, errSeal
 }
 
 // lines are the entries of the batch that a seal may be over: the tip, or else any
-// of that number.
-func (v *Verifier) lines(s wire.SealAt) (heads []crdt.Head) {
-	for _, head := range v.tips[s.Log] {
-		if head.Seq == s.Seq {
-			heads = append(heads, head)
+// of that number, those that have to be sealed first.
+func (v *Verifier) lines(s wire.SealAt) []crdt.Head {
+	if tips := v.tips[s.Log]; len(tips) == 1 && tips[0].Seq == s.Seq {
+		return tips
+	}
+	if v.sought == nil {
+		v.sought = map[sealed][]crdt.Head{}
+		tips := map[crdt.EntryID]bool{}
+		for _, heads := range v.tips {
+			for _, h := range heads {
+				tips[h.ID] = true
+			}
 		}
+		v.seek(func(id crdt.EntryID) bool { return tips[id] })
+		v.seek(func(id crdt.EntryID) bool { return !tips[id] })
 	}
-	if len(heads) > 0 && len(v.tips[s.Log]) == 1 {
-		return heads
-	}
+	return v.sought[sealed{s.Log, s.Seq}]
+}
+
+// seek lists entries of the batch under what a seal calls them.
+func (v *Verifier) seek(wanted func(crdt.EntryID) bool) {
 	for _, a := range v.next.Items {
-		if a.At.Seq == s.Seq && a.Log() == s.Log {
-			heads = append(heads, crdt.Head{Seq: s.Seq, ID: a.ID})
+		if wanted(a.ID) {
+			name := sealed{a.Log(), a.At.Seq}
+			v.sought[name] = append(v.sought[name], crdt.Head{Seq: a.At.Seq, ID: a.ID})
 		}
 	}
-	return heads
 }
 
 // tip takes note of the last entry of a line; a log has more than one where it is
@@ -249,6 +337,7 @@ func (v *Verifier) tip(log crdt.LogID, prev crdt.EntryID, head crdt.Head) {
 // is stored.
 func (v *Verifier) leave(log crdt.LogID, tips []crdt.Head) {
 	const most = 8
-	ends := append(v.ends[log], tips...)
-	v.ends[log] = ends[max(0, len(ends)-most):]
+	p := v.note(log)
+	ends := append(p.ends[:len(p.ends):len(p.ends)], tips...)
+	p.ends = slices.Clone(ends[max(0, len(ends)-most):])
 }

@@ -23,7 +23,7 @@ func (p *process) startCommit() {
 	p.busy = true
 	g := &group{Group: replica.NewGroup(p.store.Begin(), p.writer), kept: p.keep}
 	p.gather(g)
-	for len(p.ingest) > 0 && !g.Full() {
+	for len(p.ingest) > 0 && !g.Full() && g.Takes(p.ingest[0].Batch) {
 		in := p.ingest[0]
 		p.ingest = p.ingest[1:]
 		err := g.Ingest(in.Batch, p.m.wall())

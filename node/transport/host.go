@@ -60,6 +60,7 @@ type Host struct {
 	closed  bool
 	work    sync.WaitGroup             // calls and serving functions that Close waits for
 	dialing map[peer.ID]int            // calls of Open that are under way
+	unnamed []network.Stream           // inbound, whose protocol is not known yet, the oldest first
 	idle    map[network.Conn]time.Time // since when they have no stream, as sweeps saw it
 }
 

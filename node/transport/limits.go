@@ -24,7 +24,9 @@ const (
 	newBurst         = 200
 	newPerAddress    = 2 // connections per second
 	newAddressBurst  = 32
-	streamsPerDevice = 256 // of one protocol, inbound
+	streamsPerDevice = 16  // inbound; a session and a request to join take one each
+	streamsOutbound  = 256 // to one device
+	negotiations     = 512 // of inbound streams, under way: more than there are before the oldest give way
 )
 
 // A dead peer is noticed within ten seconds.
@@ -45,8 +47,10 @@ func newLimits(inbound int) (network.ResourceManager, error) {
 	limits.TransientBaseLimit.Conns = 2 * handshakes
 	limits.TransientBaseLimit.FD = 2 * handshakes
 	limits.ProtocolPeerBaseLimit.StreamsInbound = streamsPerDevice
-	limits.ProtocolPeerBaseLimit.StreamsOutbound = streamsPerDevice
-	limits.TransientBaseLimit.StreamsInbound = streamsPerDevice // not yet negotiated
+	limits.ProtocolPeerBaseLimit.StreamsOutbound = streamsOutbound
+	limits.PeerBaseLimit.StreamsInbound = streamsPerDevice // or one stranger would take all that there are
+	limits.PeerLimitIncrease.StreamsInbound = 0
+	limits.TransientBaseLimit.StreamsInbound = negotiations
 	return rcmgr.NewResourceManager(
 		rcmgr.NewFixedLimiter(limits.Scale(memoryMax, descriptorsMax)),
 		rcmgr.WithMetricsDisabled(),
