@@ -10,7 +10,7 @@ func (s *Store) RawKeys() (map[string][]byte, error) {
 	v := s.engine.view()
 	defer v.close()
 	keys := map[string][]byte{}
-	for _, letter := range []byte("mibesnqrtxfk") {
+	for _, letter := range []byte("mibesnqrtxfklwcj") {
 		err := v.scan([]byte{letter}, nil, true, func(k, value []byte) (bool, error) {
 			keys[string(k)] = bytes.Clone(value)
 			return true, nil

@@ -177,10 +177,10 @@ func (m *Model) live(want func(*crdt.Record) bool) (keys []crdt.RecordKey) {
 func (m *Model) checkLists(t TB, s *store.Store) {
 	t.Helper()
 	ordinary := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() })
-	conflicted := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() && r.ConflictCount() > 0 })
+	conflicted := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() && s.CountsAs(r) > 0 })
 	conflicts := 0
 	for _, key := range conflicted {
-		conflicts += m.records[key].ConflictCount()
+		conflicts += s.CountsAs(m.records[key])
 	}
 	entries, records, inConflict, held := s.Counts()
 	want := fmt.Sprint(len(m.Items), len(ordinary), conflicts, m.unknown)
