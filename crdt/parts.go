@@ -138,3 +138,6 @@ func Gather(key RecordKey, living []Part, counters []Counter, waits []Wait) (*Re
 	}
 	return r, nil
 }
+
+// Weight is about how many bytes the counter takes in memory.
+func (c Counter) Weight() uint64 { return counterBytes + counterTimes*uint64(len(c.Path)) }

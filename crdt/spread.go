@@ -56,7 +56,7 @@ func (n *Totals) sub(s *source) {
 
 func (n *Totals) addCounter(path string) {
 	n.Counters++
-	n.Weight += counterBytes + counterTimes*uint64(len(path))
+	n.Weight += Counter{Path: path}.Weight()
 }
 
 func (s *source) alive() bool { return s.living[0] && !s.Change.Dead }
@@ -80,6 +80,23 @@ func (t *Touch) Weight() uint64 {
 		n += writeBytes + len(w.Path) + len(w.Value) + 2*len(w.Supersedes) + 2*len(w.Places)
 	}
 	return uint64(n)
+}
+
+// Own copies the touch's values, so that it does not hold on to the entry that it
+// was read from.
+func (t *Touch) Own() {
+	n := 0
+	for i := range t.Change.Writes {
+		n += len(t.Change.Writes[i].Value)
+	}
+	values := make([]byte, 0, n)
+	for i := range t.Change.Writes {
+		if w := &t.Change.Writes[i]; w.Value != nil {
+			at := len(values)
+			values = append(values, w.Value...)
+			w.Value = values[at:len(values):len(values)]
+		}
+	}
 }
 
 func (s *source) weigh() uint64 {
