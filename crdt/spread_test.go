@@ -166,3 +166,35 @@ func TestReadPartDamaged(t *testing.T) {
 		t.Errorf("one byte too many was taken")
 	}
 }
+
+// TestManyNames: where many entries are named and many live, each is found as where
+// they are few.
+func TestManyNames(t *testing.T) {
+	const n = searchMax / 32
+	w, d := newWriter(1), newDevice()
+	last := &RecordChange{Key: testKey, Writes: []Write{{Path: "p", Value: Int(-1)}}}
+	for i := range n {
+		x, err := w.write(Time(i+1), &RecordChange{Key: testKey, Writes: []Write{{Path: "p", Value: Int(int64(i))}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.take(x)
+		if i%3 != 0 {
+			last.Names = append(last.Names, x.Entry.Short())
+		}
+	}
+	slices.SortFunc(last.Names, ShortID.Compare)
+	for i := range last.Names {
+		last.Supersedes = append(last.Supersedes, uint16(i))
+	}
+	last.Writes[0].Supersedes = last.Supersedes
+	x, err := w.write(n+1, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.take(x)
+	checkOracle(t, d.rec, d.held)
+	if want := n - len(last.Names) + 1; len(d.rec.sources) != want {
+		t.Errorf("%d live, and should %d", len(d.rec.sources), want)
+	}
+}

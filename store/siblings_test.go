@@ -258,3 +258,43 @@ func heapBytes() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
+
+// TestVerifyFindsDamagedParts plants damage in what a record has beside its row.
+func TestVerifyFindsDamagedParts(t *testing.T) {
+	for _, letter := range "rlwct" {
+		for _, lose := range []bool{false, true} {
+			disk := store.NewMemory()
+			disk.MaxWhole = 1
+			d, err := openDevice(t, disk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, crowd := range []string{"counters", "names of nobody", "history"} {
+				d.TakeAll(t, storetest.Crowds[crowd].Write(t, d, 3))
+			}
+			storetest.VerifyClean(t, d.Store)
+			all, err := d.Store.RawKeys()
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := firstKey(all, letter)
+			value := all[key]
+			value[len(value)-1] ^= 1
+			want := "record patients/crowded: the view differs from its entries"
+			if lose {
+				value, want = nil, "record patients/crowded: the view lacks it, or a part of its history"
+			}
+			disk.Edit(key, value)
+			expectFinding(t, d.Store, want)
+		}
+	}
+}
+
+func firstKey(keys map[string][]byte, letter rune) string {
+	for _, k := range sortedKeys(keys) {
+		if rune(k[0]) == letter {
+			return k
+		}
+	}
+	return ""
+}
