@@ -12,5 +12,3 @@ func sortedKeys(m map[string][]byte) []string { return slices.Sorted(maps.Keys(m
 func noteOf(n byte) crdt.Note {
 	return crdt.Note{Key: [crdt.HashSize]byte{n}, Value: []byte{n}}
 }
-
-func sortNames(names []crdt.ShortID) { slices.SortFunc(names, crdt.ShortID.Compare) }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"musafir/crdt"
@@ -105,7 +106,23 @@ func (c Crowd) test(t *testing.T, b *bench) {
 	b.Edit(t, &crdt.Edit{Key: crowded, Delete: true})
 	b.check(t)
 	b.rebuild(t)
+	b.Take(t, b.Alone(t, Settling(items, "name", "tags")))
 	b.check(t)
+	b.rebuild(t)
+}
+
+// Settling replaces what the items wrote at some paths, which ascend.
+func Settling(items []Item, paths ...string) crdt.RecordChange {
+	rc := crdt.RecordChange{Key: crowded}
+	for i, it := range items {
+		rc.Names = append(rc.Names, it.ID.Short())
+		rc.Supersedes = append(rc.Supersedes, uint16(i))
+	}
+	slices.SortFunc(rc.Names, crdt.ShortID.Compare)
+	for _, path := range paths {
+		rc.Writes = append(rc.Writes, crdt.Write{Path: path, Value: crdt.True, Supersedes: rc.Supersedes})
+	}
+	return rc
 }
 
 // testLate: so many claims wait for one entry, and it comes.
