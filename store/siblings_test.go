@@ -150,6 +150,23 @@ func cutOff(disk *store.Memory, step int) *int {
 	return &left
 }
 
+// TestUnfinishedJournal: what was written into the journal and never became a fact
+// is dropped.
+func TestUnfinishedJournal(t *testing.T) {
+	disk := store.NewMemory()
+	if _, err := openDevice(t, disk); err != nil {
+		t.Fatal(err)
+	}
+	disk.Edit("j\x00\x00\x00\x00\x00\x00\x00\x07", []byte("a page"))
+	s, err := store.OpenMemory(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := s.RawKeys(); err != nil || firstKey(keys, 'j') != "" {
+		t.Fatalf("it is still there, %v", err)
+	}
+}
+
 // startOften opens a store that a crash left behind, while its starts are cut off
 // later and later.
 func startOften(t *testing.T, disk *store.Memory) *store.Store {

@@ -59,7 +59,7 @@ func TestMemoryInParts(t *testing.T) {
 func TestMemorySpread(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Opener {
 		disk := store.NewMemory()
-		disk.MaxBytes, disk.MaxPuts, disk.MaxWhole = 8<<10, 20, 2000
+		disk.MaxBytes, disk.MaxPuts, disk.MaxWhole = 8<<10, 20, 4000
 		return &memoryOpener{disk: disk}
 	})
 }

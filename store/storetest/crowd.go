@@ -108,6 +108,8 @@ func (c Crowd) test(t *testing.T, b *bench) {
 	b.rebuild(t)
 	b.Take(t, b.Alone(t, Settling(items, "name", "tags")))
 	b.check(t)
+	b.Put(t, crowded.Collection, crowded.ID, "name", "few names", "tags", "light again")
+	b.check(t)
 	b.rebuild(t)
 }
 
