@@ -64,8 +64,8 @@ func TestLawErase(t *testing.T) {
 		for i, x := range whole {
 			for slot := 1; slot <= len(x.Change.Writes) && x != rest[i]; slot++ {
 				if s := (spot{x, slot}); s.counts(o) && s.write().Op != OpRemove {
-					root.Sub(d.rec.slotTerm(x, slot))
-					root.Add(d.rec.slotTerm(rest[i], slot))
+					root.Sub(d.rec.Key.slotTerm(x, slot))
+					root.Add(d.rec.Key.slotTerm(rest[i], slot))
 				}
 			}
 		}

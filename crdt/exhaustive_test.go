@@ -109,6 +109,7 @@ func (h *history) checkOrders(t *testing.T, unmerged int) (orders int) {
 			if d.rec, err = ReadRow(testKey, row, loader(held)); err != nil {
 				t.Fatal(err)
 			}
+			d.spread = d.rec.Spread(newPartsMap(d))
 			d.take(x)
 			next := rowOf(d.rec)
 			if other, ok := rows[set|1<<i]; ok && !bytes.Equal(other, next) {

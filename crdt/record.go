@@ -50,6 +50,8 @@ type source struct {
 	*Touch
 	living []bool // by slot
 	n      int
+	found  int    // n, as a Spread found it
+	weight uint64 // 0: not weighed yet
 }
 
 func newSource(t *Touch) *source {
@@ -84,6 +86,8 @@ type Record struct {
 	sources  []*source // in order of their refs
 	counters []counter // in order of their paths
 	waiting  []*waiter // in order of their refs
+
+	index map[ShortID]*source // of the sources, while many are looked for
 }
 
 // A claim is what one slot of a touch says of one entry that it names: the
@@ -121,7 +125,8 @@ func (c *RecordChange) supersedes(slot int) []uint16 {
 }
 
 // Held looks up an entry that touched the record and of which no version lives
-// any more, or that is held but not merged.
+// any more, or that is held but not merged. Of one that is merged nothing is asked
+// but that it is held: nil stands for it.
 type Held func(ShortID) (*Touch, bool)
 
 // An Effect is what one touch changed: the state root's difference, and the
@@ -136,25 +141,23 @@ type Effect struct {
 // about names that no living version answers to; nil stands for none.
 func (r *Record) Apply(t *Touch, held Held) Effect {
 	var e Effect
-	s := newSource(t)
-	r.settle(s)
-	for i := range s.living {
-		if s.living[i] {
-			e.Root.Add(r.slotTerm(t, i))
+	if len(t.Change.Names)*len(r.sources) > searchMax {
+		r.index = make(map[ShortID]*source, len(r.sources))
+		for _, s := range r.sources {
+			r.index[s.Entry.Short()] = s
 		}
 	}
-	for i := range t.Change.Writes {
-		if w := &t.Change.Writes[i]; w.Op == OpIncrement {
-			r.count(w)
-			e.Root.Add(r.slotTerm(t, i+1))
-		}
-	}
-	m := merge{r: r, held: held, effect: &e}
-	m.carry(t)
+	m := merge{k: r, key: r.Key, held: held, effect: &e}
+	s := m.apply(t)
+	r.index = nil
 	r.insert(s)
 	r.retire(&e)
 	return e
 }
+
+// searchMax is how many sources are looked at, at most, before an index of them is
+// made: making one for a few would take longer.
+const searchMax = 1 << 12
 
 // retire drops the sources of which nothing lives any more.
 func (r *Record) retire(e *Effect) {
@@ -170,23 +173,26 @@ func (r *Record) retire(e *Effect) {
 // it pass on to what it names. The result is that of Refold over all touches.
 func (r *Record) Hold(t *Touch, held Held) Effect {
 	var e Effect
-	m := merge{r: r, held: held, effect: &e}
-	r.arrive(t, func(c claim) { m.conduct(c, t) })
-	m.drain()
+	m := merge{k: r, key: r.Key, held: held, effect: &e}
+	m.hold(t)
 	r.retire(&e)
 	return e
 }
 
-// settle applies the claims that came before the entry they name.
-func (r *Record) settle(s *source) {
-	r.arrive(s.Touch, func(c claim) {
-		for i := range s.living {
-			if c.reaches(s.Change, i) {
-				s.kill(i)
-			}
+// find searches the sources: most records have few.
+func (r *Record) find(name ShortID) *source {
+	if r.index != nil {
+		return r.index[name]
+	}
+	for _, s := range r.sources {
+		if s.Entry.Short() == name {
+			return s
 		}
-	})
+	}
+	return nil
 }
+
+func (r *Record) leave(*source) {} // retire looks at all of them
 
 func (r *Record) insert(s *source) {
 	i, _ := slices.BinarySearchFunc(r.sources, s, func(a, b *source) int { return a.Ref.Compare(b.Ref) })
@@ -205,117 +211,32 @@ func (r *Record) sum(path string) int64 {
 	return 0
 }
 
-func (r *Record) count(w *Write) {
-	i, found := r.findCounter(w.Path)
+func (r *Record) count(path string, n int64) {
+	i, found := r.findCounter(path)
 	if !found {
-		r.counters = slices.Insert(r.counters, i, counter{path: w.Path})
+		r.counters = slices.Insert(r.counters, i, counter{path: path})
 	}
-	if w.Value != nil {
-		r.counters[i].sum += w.Value.Int()
-	}
+	r.counters[i].sum += n
 }
 
-func (r *Record) slotTerm(t *Touch, slot int) Sum {
+// amount is what an increment adds, 0 once it is erased.
+func (w *Write) amount() int64 {
+	if w.Value == nil {
+		return 0
+	}
+	return w.Value.Int()
+}
+
+func (k RecordKey) slotTerm(t *Touch, slot int) Sum {
 	if slot == 0 {
 		v := True
 		if t.Change.Dead {
 			v = False
 		}
-		return r.Key.term("", t.Entry, OpSet, v, false)
+		return k.term("", t.Entry, OpSet, v, false)
 	}
 	w := &t.Change.Writes[slot-1]
-	return r.Key.term(w.Path, t.Entry, w.Op, w.Value, t.Change.Erased)
-}
-
-// A merge carries the claims of touches through the record. They queue up
-// instead of recursing: nothing bounds a chain of entries that are not merged.
-type merge struct {
-	r      *Record
-	index  map[ShortID]*source // of the record's sources; nil: search them
-	held   Held
-	effect *Effect // nil: not asked for
-	left   []claim
-	passed map[conduit]bool
-}
-
-// A conduit is a slot of a held but unmerged entry: a claim on it passes on to
-// what that slot names.
-type conduit struct {
-	name ShortID
-	slot int
-}
-
-func (m *merge) carry(t *Touch) {
-	for slot := range t.Change.slots() {
-		m.push(t, slot)
-	}
-	m.drain()
-}
-
-// push queues the claims of one slot.
-func (m *merge) push(t *Touch, slot int) {
-	for nth := range t.Change.supersedes(slot) {
-		m.left = append(m.left, claim{t, slot, nth})
-	}
-}
-
-func (m *merge) drain() {
-	for n := len(m.left) - 1; n >= 0; n = len(m.left) - 1 {
-		c := m.left[n]
-		m.left = m.left[:n]
-		m.claim(c)
-	}
-}
-
-func (m *merge) source(name ShortID) *source {
-	if m.index != nil {
-		return m.index[name]
-	}
-	for _, s := range m.r.sources {
-		if s.Entry.Short() == name {
-			return s
-		}
-	}
-	return nil
-}
-
-func (m *merge) claim(c claim) {
-	name := c.name()
-	if s := m.source(name); s != nil {
-		for i := range s.living {
-			if !s.living[i] || !c.reaches(s.Change, i) {
-				continue
-			}
-			s.kill(i)
-			if m.effect != nil {
-				m.effect.Root.Sub(m.r.slotTerm(s.Touch, i))
-			}
-		}
-		return
-	}
-	t, ok := (*Touch)(nil), false
-	if m.held != nil {
-		t, ok = m.held(name)
-	}
-	if !ok {
-		m.r.wait(c)
-	} else if !t.Merged {
-		m.conduct(c, t)
-	}
-}
-
-func (m *merge) conduct(c claim, t *Touch) {
-	for slot := range t.Change.slots() {
-		at := conduit{t.Entry.Short(), slot}
-		if m.passed[at] || !c.reaches(t.Change, slot) {
-			continue
-		}
-		if m.passed == nil {
-			m.passed = map[conduit]bool{}
-		}
-		m.passed[at] = true
-		m.push(t, slot)
-	}
+	return k.term(w.Path, t.Entry, w.Op, w.Value, t.Change.Erased)
 }
 
 // Refold is the definition of merging: the record that a set of touches amounts
@@ -326,27 +247,27 @@ func Refold(key RecordKey, touches []*Touch) *Record {
 	for _, t := range touches {
 		byName[t.Entry.Short()] = t
 	}
-	r := &Record{Key: key}
-	index := make(map[ShortID]*source, len(touches))
+	r := &Record{Key: key, index: make(map[ShortID]*source, len(touches))}
 	for _, t := range touches {
 		if t.Merged {
 			s := newSource(t)
-			index[t.Entry.Short()] = s
+			r.index[t.Entry.Short()] = s
 			r.sources = append(r.sources, s)
 			for i := range t.Change.Writes {
 				if t.Change.Writes[i].Op == OpIncrement {
-					r.count(&t.Change.Writes[i])
+					r.count(t.Change.Writes[i].Path, t.Change.Writes[i].amount())
 				}
 			}
 		}
 	}
 	held := func(name ShortID) (*Touch, bool) { t, ok := byName[name]; return t, ok }
-	m := merge{r: r, index: index, held: held}
+	m := merge{k: r, key: key, held: held}
 	for _, t := range touches {
 		if t.Merged {
 			m.carry(t)
 		}
 	}
+	r.index = nil
 	slices.SortFunc(r.sources, func(a, b *source) int { return a.Ref.Compare(b.Ref) })
 	r.sources = slices.DeleteFunc(r.sources, func(s *source) bool { return s.n == 0 })
 	return r
@@ -359,7 +280,7 @@ func (r *Record) root() Sum {
 	for _, s := range r.sources {
 		for i, alive := range s.living {
 			if alive {
-				sum.Add(r.slotTerm(s.Touch, i))
+				sum.Add(r.Key.slotTerm(s.Touch, i))
 			}
 		}
 	}
@@ -373,7 +294,7 @@ func RootOf(key RecordKey, touches []*Touch) Sum {
 	for _, t := range touches {
 		for i := range t.Change.Writes {
 			if t.Merged && t.Change.Writes[i].Op == OpIncrement {
-				sum.Add(r.slotTerm(t, i+1))
+				sum.Add(r.Key.slotTerm(t, i+1))
 			}
 		}
 	}

@@ -14,7 +14,7 @@ var errRow = errors.New("the view of the record is damaged")
 func (r *Record) AppendRow(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(r.sources)))
 	for _, s := range r.sources {
-		b = s.appendLiving(appendRef(b, s.Ref))
+		b = appendSlots(s.Ref.Append(b), s.slots())
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.counters)))
 	for _, c := range r.counters {
@@ -23,20 +23,13 @@ func (r *Record) AppendRow(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.waiting)))
 	for _, w := range r.waiting {
-		b = w.append(appendRef(b, w.Ref))
+		b = w.append(w.Ref.Append(b))
 	}
 	return b
 }
 
-func appendRef(b []byte, r Ref) []byte {
-	b = binary.AppendUvarint(b, uint64(r.Branch))
-	b = binary.AppendUvarint(b, r.Seq)
-	return binary.AppendUvarint(b, uint64(r.Offset))
-}
-
-// appendLiving writes 0 if all versions of the touch live, else 1 and a bit per
-// slot.
-func (s *source) appendLiving(b []byte) []byte {
+// slots are the versions of the touch that live, nil if all do.
+func (s *source) slots() bitset {
 	living, all := newBitset(len(s.living)), true
 	for i, alive := range s.living {
 		if alive {
@@ -45,21 +38,21 @@ func (s *source) appendLiving(b []byte) []byte {
 		all = all && alive == s.Change.makesVersion(i)
 	}
 	if all {
-		return append(b, 0)
+		return nil
 	}
-	return append(append(b, 1), living...)
+	return living
 }
 
-// append writes 0 if all slots may wait, else 1 and a bit per slot, then a bit
-// per name.
-func (w *waiter) append(b []byte) []byte {
-	if w.slots == nil {
-		b = append(b, 0)
-	} else {
-		b = append(append(b, 1), w.slots...)
+// appendSlots writes 0 for all slots, else 1 and a bit per slot.
+func appendSlots(b []byte, slots bitset) []byte {
+	if slots == nil {
+		return append(b, 0)
 	}
-	return append(b, w.names...)
+	return append(append(b, 1), slots...)
 }
+
+// append writes the slots that may wait, then a bit per name.
+func (w *waiter) append(b []byte) []byte { return append(appendSlots(b, w.slots), w.names...) }
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)

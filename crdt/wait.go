@@ -1,6 +1,9 @@
 package crdt
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A waiter is a held touch with claims that count on entries that are not held
 // yet. The claims themselves stand in its change: however long that is, the
@@ -28,15 +31,18 @@ func (r *Record) wait(c claim) {
 	}
 }
 
-// arrive calls f with the claims that waited for t, which wait no longer.
-func (r *Record) arrive(t *Touch, f func(claim)) {
-	name := t.Entry.Short()
+// arrive hands out the claims that waited for a touch, which wait no longer.
+func (r *Record) arrive(a arrival) {
+	if len(r.waiting) == 0 {
+		return
+	}
+	name := a.Entry.Short()
 	r.waiting = slices.DeleteFunc(r.waiting, func(w *waiter) bool {
 		x, named := slices.BinarySearchFunc(w.Change.Names, name, ShortID.Compare)
 		if named && w.names.has(x) {
 			w.each(func(c claim) {
 				if c.name() == name {
-					f(c)
+					a.meet(c)
 				}
 			})
 			w.forget(x)
@@ -79,3 +85,10 @@ func (b bitset) has(i int) bool { return b[i/8]&(1<<(i%8)) != 0 }
 func (b bitset) set(i int)      { b[i/8] |= 1 << (i % 8) }
 func (b bitset) clear(i int)    { b[i/8] &^= 1 << (i % 8) }
 func (b bitset) any() bool      { return slices.ContainsFunc(b, func(x byte) bool { return x != 0 }) }
+
+func (b bitset) count() (n uint64) {
+	for _, x := range b {
+		n += uint64(bits.OnesCount8(x))
+	}
+	return n
+}

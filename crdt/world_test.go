@@ -50,11 +50,14 @@ type device struct {
 	held   []*Touch
 	byName map[ShortID]*Touch
 	rec    *Record
-	read   []Seen // versions that somebody read here
+	spread *Spread // the same, in parts
+	read   []Seen  // versions that somebody read here
 }
 
 func newDevice(logs ...*writer) *device {
-	return &device{logs: logs, byName: map[ShortID]*Touch{}, rec: &Record{Key: testKey}}
+	d := &device{logs: logs, byName: map[ShortID]*Touch{}, rec: &Record{Key: testKey}}
+	d.spread = &Spread{Key: testKey, Parts: newPartsMap(d)}
+	return d
 }
 
 func (d *device) holds(t *Touch) bool { return d.byName[t.Entry.Short()] != nil }
@@ -74,6 +77,7 @@ func (d *device) take(t *Touch) (e Effect) {
 	} else {
 		e = d.rec.Hold(t, d.find)
 	}
+	d.takeApart(t, e)
 	d.held = append(d.held, t)
 	d.byName[t.Entry.Short()] = t
 	return e

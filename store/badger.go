@@ -72,8 +72,8 @@ func explainOpen(dir string, err error) error {
 	return fmt.Errorf("open database %s: %w", dir, err)
 }
 
-func (e *badgerEngine) limits() (bytes, puts int) {
-	return int(e.db.MaxBatchSize()) * 9 / 10, int(e.db.MaxBatchCount()) * 9 / 10
+func (e *badgerEngine) limits() limits {
+	return newLimits(int(e.db.MaxBatchSize())*9/10, int(e.db.MaxBatchCount())*9/10)
 }
 
 func (e *badgerEngine) commit(puts []put) error {

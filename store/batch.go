@@ -26,20 +26,21 @@ type Batch struct {
 	fresh    map[mark]*heldEntry // appended here, not in the database yet
 	heldNow  map[mark]string
 	records  map[crdt.RecordKey]*change
-	past     history // of the record that is being merged
 	identity *Identity
+	load     loader // touches, those of the batch included
 	replays  bool   // the entries are stored already: only the view follows
 	done     []byte // of a replay: records up to this one are in the view
 }
 
 // A change is one record as the batch leaves it.
 type change struct {
-	record  *crdt.Record
-	row     []byte // its key
-	was     rowHead
-	dirty   bool
-	root    crdt.Sum
-	retired []*crdt.Touch
+	record *crdt.Record // nil: it is kept in parts
+	spread *crdt.Spread
+	parts  parts
+	row    []byte // its key
+	was    rowHead
+	dirty  bool
+	root   crdt.Sum
 }
 
 // Begin opens a batch.
@@ -50,11 +51,13 @@ func (s *Store) Begin() *Batch {
 	if !errors.Is(s.broken, ErrClosed) {
 		v = s.current.use()
 	}
-	return &Batch{
+	b := &Batch{
 		s: s, v: v,
 		branches: slices.Clone(s.branches), byLog: maps.Clone(s.byLog), graph: maps.Clone(s.graph),
 		fresh: map[mark]*heldEntry{}, heldNow: map[mark]string{}, records: map[crdt.RecordKey]*change{},
 	}
+	b.load = b.touch
+	return b
 }
 
 // Discard ends the batch and leaves nothing behind. After Commit it does nothing.
@@ -67,8 +70,7 @@ func (b *Batch) Discard() {
 
 // Full says that another entry might not fit into one transaction with these.
 func (b *Batch) Full() bool {
-	bytesMax, _ := b.s.engine.limits()
-	return b.bytes+crdt.MaxEntryBytes+batchRoom > bytesMax
+	return b.bytes+crdt.MaxEntryBytes+batchRoom > b.s.engine.limits().bytes
 }
 
 const batchRoom = 16 << 10 // for metadata and what stands beside an entry
@@ -79,6 +81,9 @@ func (b *Batch) Record(key crdt.RecordKey) (*crdt.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.record == nil {
+		return readParts(&c.parts, key, c.spread.Totals, b.s.engine.limits().read, b.load)
+	}
 	return c.record, nil
 }
 
@@ -86,17 +91,37 @@ func (b *Batch) change(key crdt.RecordKey) (*change, error) {
 	if c, ok := b.records[key]; ok {
 		return c, nil
 	}
-	row := recordKey(keyRow, key)
-	head, r, err := b.s.readRow(b.v, key, row, b.touch)
-	if err != nil {
+	c := &change{row: recordKey(keyRow, key), parts: parts{layer: layer{reads: b.v}, key: key, load: b.load}}
+	if err := c.read(); err != nil {
 		return nil, err
 	}
-	if r == nil {
-		r = &crdt.Record{Key: key}
-	}
-	c := &change{record: r, row: row, was: head}
 	b.records[key] = c
 	return c, nil
+}
+
+// read finds the record as it is before the batch.
+func (c *change) read() error {
+	key := c.parts.key
+	row, ok, err := c.parts.reads.get(c.row)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.record = &crdt.Record{Key: key}
+		return nil
+	}
+	head, state, err := readRowHead(row)
+	if err != nil {
+		return fmt.Errorf("read row of %s: %w", key, err)
+	}
+	c.was = head
+	if !head.spread {
+		c.record, err = readWhole(key, state, c.parts.load)
+		return err
+	}
+	n, err := readTotals(state)
+	c.spread = &crdt.Spread{Key: key, Totals: n, Parts: &c.parts}
+	return err
 }
 
 func (b *Batch) touch(ref crdt.Ref) (*crdt.Touch, error) {
@@ -138,46 +163,7 @@ func (b *Batch) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs, err := retiredRefs(b.v, key)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range c.retired {
-		refs[t.Ref] = true
-	}
-	return loadTouches(c.record, refs, b.touch)
-}
-
-// retiredRefs are the touches that do not stand in the record's row.
-func retiredRefs(v view, key crdt.RecordKey) (map[crdt.Ref]bool, error) {
-	refs := map[crdt.Ref]bool{}
-	prefix := retiredPrefix(key)
-	err := v.scan(prefix, nil, false, func(k, _ []byte) (bool, error) {
-		ref, err := readRef(k[len(prefix):])
-		refs[ref] = true
-		return true, err
-	})
-	return refs, err
-}
-
-// loadTouches joins the living touches of a record with the retired ones.
-func loadTouches(r *crdt.Record, refs map[crdt.Ref]bool, load func(crdt.Ref) (*crdt.Touch, error)) ([]*crdt.Touch, error) {
-	var touches []*crdt.Touch
-	if r != nil {
-		touches = r.Living()
-	}
-	for _, t := range touches {
-		delete(refs, t.Ref)
-	}
-	for ref := range refs {
-		t, err := load(ref)
-		if err != nil {
-			return nil, err
-		}
-		touches = append(touches, t)
-	}
-	slices.SortFunc(touches, func(x, y *crdt.Touch) int { return x.Ref.Compare(y.Ref) })
-	return touches, nil
+	return b.s.touches(&c.parts, key, c.record, b.load)
 }
 
 // SetIdentity says which camp's store it is, once.
@@ -361,42 +347,51 @@ func (b *Batch) mergeTouch(t *crdt.Touch) error {
 		c.dirty = true
 		b.bytes += 4*putOverhead + 3*len(key.Collection) + 3*len(key.ID) + 64
 	}
-	b.past = history{b: b, key: key}
-	var effect crdt.Effect
-	if t.Merged {
-		effect = c.record.Apply(t, b.past.held)
-	} else {
-		effect = c.record.Hold(t, b.past.held)
-		c.retired = append(c.retired, t)
-	}
-	if b.past.err != nil {
-		return b.past.err
-	}
+	effect := c.merge(t)
 	c.root.Add(effect.Root)
-	c.retired = append(c.retired, effect.Retired...)
-	return nil
-}
-
-// A history looks up, once asked, the entries behind a record that no longer
-// show.
-type history struct {
-	b     *Batch
-	key   crdt.RecordKey
-	byID  map[crdt.ShortID]*crdt.Touch
-	asked bool
-	err   error
-}
-
-func (h *history) held(name crdt.ShortID) (*crdt.Touch, bool) {
-	if !h.asked {
-		h.asked = true
-		touches, err := h.b.Touches(h.key)
-		h.err = err
-		h.byID = make(map[crdt.ShortID]*crdt.Touch, len(touches))
-		for _, t := range touches {
-			h.byID[t.Entry.Short()] = t
-		}
+	for _, gone := range effect.Retired {
+		c.parts.retire(gone)
 	}
-	t, ok := h.byID[name]
-	return t, ok
+	if c.record != nil && c.record.Totals().Weight > b.s.engine.limits().whole {
+		c.record, c.spread = nil, c.record.Spread(&c.parts)
+	}
+	return c.parts.err
+}
+
+func (c *change) merge(t *crdt.Touch) crdt.Effect {
+	if !t.Merged {
+		defer c.parts.retire(t)
+	}
+	switch {
+	case c.record == nil && t.Merged:
+		return c.spread.Apply(t, c.parts.held)
+	case c.record == nil:
+		return c.spread.Hold(t, c.parts.held)
+	case t.Merged:
+		return c.record.Apply(t, c.parts.held)
+	}
+	return c.record.Hold(t, c.parts.held)
+}
+
+// settle makes a record whole again that has become light enough: how it is kept
+// depends on nothing but its entries.
+func (c *change) settle(wholeMax uint64) (err error) {
+	if c.record == nil && c.spread.Weight <= wholeMax {
+		c.record, err = c.parts.gather()
+	}
+	return err
+}
+
+func (c *change) head() rowHead {
+	if c.record == nil {
+		return spreadHead(c.spread.Totals)
+	}
+	return headOf(c.record)
+}
+
+func (c *change) appendRow(h rowHead) []byte {
+	if c.record == nil {
+		return appendSpreadRow(h, c.spread.Totals)
+	}
+	return appendRow(h, c.record)
 }

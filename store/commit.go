@@ -25,7 +25,10 @@ func (b *Batch) Commit() error {
 		return err
 	}
 	next := b.nextState()
-	records := b.dirty()
+	records, err := b.dirty()
+	if err != nil {
+		return err
+	}
 	w := &viewWriter{b: b, state: next}
 	for _, c := range records {
 		w.add(c)
@@ -33,7 +36,7 @@ func (b *Batch) Commit() error {
 	if len(b.entries) == 0 && len(records) == 0 {
 		return nil
 	}
-	all := w.finish(slices.Clone(b.entries))
+	all := append(w.finish(slices.Clone(b.entries)), w.state.put())
 	if err := b.s.space(sizeOf(all)); err != nil {
 		return err
 	}
@@ -55,8 +58,8 @@ func sizeOf(puts []put) (n int) {
 }
 
 func (b *Batch) fits(puts []put) bool {
-	bytesMax, putsMax := b.s.engine.limits()
-	return len(puts) <= putsMax && sizeOf(puts) <= bytesMax
+	l := b.s.engine.limits()
+	return len(puts) <= l.puts && sizeOf(puts) <= l.bytes
 }
 
 // nextState is the metadata after the batch, but for what the view adds to it.
@@ -73,15 +76,19 @@ func (b *Batch) nextState() meta {
 }
 
 // dirty lists the records that the batch changed, in order of their rows.
-func (b *Batch) dirty() []*change {
+func (b *Batch) dirty() ([]*change, error) {
 	changes := make([]*change, 0, len(b.records))
 	for _, c := range b.records {
-		if c.dirty {
-			changes = append(changes, c)
+		if !c.dirty {
+			continue
 		}
+		if err := c.settle(b.s.engine.limits().whole); err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
 	}
 	slices.SortFunc(changes, func(x, y *change) int { return bytes.Compare(x.row, y.row) })
-	return changes
+	return changes, nil
 }
 
 // A viewWriter collects the view's part of a commit.
@@ -96,11 +103,11 @@ type viewWriter struct {
 
 // add writes one record's row and what goes with it.
 func (w *viewWriter) add(c *change) {
-	key := c.record.Key
-	head := headOf(c.record)
+	key := c.parts.key
+	head := c.head()
 	w.state.Position++
 	head.position = w.state.Position
-	w.put(c.row, appendRow(head, c.record))
+	w.put(c.row, c.appendRow(head))
 	w.run.add(head.position, c.row[1:])
 	if w.run.full() {
 		w.endRun()
@@ -108,9 +115,7 @@ func (w *viewWriter) add(c *change) {
 	if head.conflicts > 0 && c.was.conflicts == 0 {
 		w.put(recordKey(keyConflict, key), nil)
 	}
-	for _, t := range c.retired {
-		w.put(retiredKey(key, t.Ref), retiredValue(t))
-	}
+	w.puts = append(w.puts, c.parts.puts...)
 	if !key.Internal() {
 		w.state.Records += count(head.live()) - count(c.was.live())
 		w.state.Conflicts += uint64(head.conflicts) - uint64(c.was.conflicts)
@@ -130,13 +135,6 @@ func (w *viewWriter) endRun() {
 	}
 }
 
-func retiredValue(t *crdt.Touch) []byte {
-	if t.Merged {
-		return nil
-	}
-	return []byte{1}
-}
-
 func count(live bool) uint64 {
 	if live {
 		return 1
@@ -146,13 +144,14 @@ func count(live bool) uint64 {
 
 func (w *viewWriter) put(key, value []byte) { w.puts = append(w.puts, put{key: key, value: value}) }
 
-// finish adds the buckets and the metadata, behind what is to go first.
+// finish adds the buckets, behind what is to go first.
 func (w *viewWriter) finish(first []put) []put {
 	w.endRun()
 	puts := append(first, w.puts...)
-	puts = append(puts, w.buckets.puts(w.b.s.buckets, w.before)...)
-	return append(puts, put{key: []byte{keyMeta}, value: encode(w.state)})
+	return append(puts, w.buckets.puts(w.b.s.buckets, w.before)...)
 }
+
+func (m meta) put() put { return put{key: []byte{keyMeta}, value: encode(m)} }
 
 // unsure looks whether a failed write left it open what the database holds.
 func (s *Store) unsure(err error) error {
@@ -219,7 +218,7 @@ func (b *Batch) lagBehind() *lag {
 // commitEntries stores the entries alone. They fit into one transaction: a batch
 // is closed before they do not.
 func (b *Batch) commitEntries(state meta) error {
-	puts := append(slices.Clone(b.entries), put{key: []byte{keyMeta}, value: encode(state)})
+	puts := append(slices.Clone(b.entries), state.put())
 	if !b.fits(puts) {
 		return fmt.Errorf("a batch of %d bytes is larger than one transaction", sizeOf(puts))
 	}
@@ -230,13 +229,10 @@ func (b *Batch) commitEntries(state meta) error {
 func (b *Batch) commitView(state meta, records []*change) error {
 	sums := bucketDiff{}
 	for len(records) > 0 {
-		if err := b.commitRetired(records[0]); err != nil {
-			return err
-		}
 		w := &viewWriter{b: b, state: state, before: sums}
 		n := w.fill(records)
 		w.state.Lag = b.lagAfter(state.Lag, records[n-1].row, n == len(records))
-		if err := b.s.engine.commit(w.finish(nil)); err != nil {
+		if err := b.commitPart(w.finish(nil), w.state); err != nil {
 			return err
 		}
 		state, records = w.state, records[n:]
@@ -250,10 +246,10 @@ func (b *Batch) commitView(state meta, records []*change) error {
 
 // fill adds as many of the records as a part takes, at least one.
 func (w *viewWriter) fill(records []*change) (n int) {
-	bytesMax, putsMax := w.b.s.engine.limits()
+	l := w.b.s.engine.limits()
 	size := 0
 	for n < len(records) {
-		if n > 0 && records[n].retiredSize() > bytesMax/8 {
+		if n > 0 && sizeOf(records[n].parts.puts) > l.bytes/8 {
 			break
 		}
 		before := len(w.puts)
@@ -261,34 +257,19 @@ func (w *viewWriter) fill(records []*change) (n int) {
 		n++
 		size += sizeOf(w.puts[before:]) + len(records[n-1].row)
 		// Room for one record more, for the buckets, and for the metadata.
-		if size+len(w.buckets.pages())*(pageBytes+putOverhead) > bytesMax/2 || len(w.puts) > putsMax/2 {
+		if size+len(w.buckets.pages())*(pageBytes+putOverhead) > l.bytes/2 || len(w.puts) > l.puts/2 {
 			break
 		}
 	}
 	return n
 }
 
-// commitRetired writes what a record's entries replaced, if that alone is much,
-// ahead of the record. Doing so twice, or too early, is no harm: a touch that
-// stands in the row as well counts once.
-func (b *Batch) commitRetired(c *change) error {
-	bytesMax, _ := b.s.engine.limits()
-	for c.retiredSize() > bytesMax/8 {
-		n := max(1, len(c.retired)*(bytesMax/8)/c.retiredSize())
-		puts := make([]put, n)
-		for i, t := range c.retired[:n] {
-			puts[i] = put{key: retiredKey(c.record.Key, t.Ref), value: retiredValue(t)}
-		}
-		if err := b.s.engine.commit(puts); err != nil {
-			return err
-		}
-		c.retired = c.retired[n:]
+// commitPart commits a part of the view. One record may be more than fits.
+func (b *Batch) commitPart(puts []put, state meta) error {
+	if all := append(puts, state.put()); b.fits(all) {
+		return b.s.engine.commit(all)
 	}
-	return nil
-}
-
-func (c *change) retiredSize() int {
-	return len(c.retired) * (len(c.row) + 1 + refBytes + putOverhead)
+	return b.s.commitLarge(puts, state)
 }
 
 // lagAfter is what is still behind once the view has followed up to a record.

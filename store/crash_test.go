@@ -29,6 +29,7 @@ func TestCrashes(t *testing.T) {
 		}
 		c := &crasher{draw: draw, disk: store.NewMemory(), model: storetest.NewModel()}
 		c.disk.MaxBytes, c.disk.MaxPuts = 5<<10+draw("bytes", 16<<10), 40+draw("puts", 200)
+		c.disk.MaxWhole = uint64(1 + draw("whole", 5_000))
 		c.open(t)
 		for items := w.Shuffle(w.Items); len(items) > 0; {
 			n := min(len(items), 1+draw("batch", 8))

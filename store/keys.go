@@ -22,14 +22,21 @@ const (
 
 	// What follows is the merged view, derived from the entries.
 	keyRow      = 'r' // collection 0 id -> row
-	keyRetired  = 't' // collection 0 id 0 branch, sequence, offset -> "", or 1 if held and not merged
+	keyRetired  = 't' // collection 0 id 0 name -> ref of a touch that nothing shows of
 	keyConflict = 'x' // collection 0 id -> ""; stale if the row has none
 	keyFeed     = 'f' // position -> run of records up to it; stale where a row has another
 	keyBucket   = 'k' // page of buckets -> their sums
+
+	// The parts of a record that is not kept whole in its row.
+	keyLiving  = 'l' // collection 0 id 0 name -> what lives of a touch
+	keyWaiting = 'w' // collection 0 id 0 awaited name, name -> which claims of a touch wait
+	keyCounter = 'c' // collection 0 id 0 path -> sum
+
+	keyJournal = 'j' // number -> puts of a commit that is under way
 )
 
 // viewKeys are the letters of the merged view.
-var viewKeys = []byte{keyRow, keyRetired, keyConflict, keyFeed, keyBucket}
+var viewKeys = []byte{keyRow, keyRetired, keyConflict, keyFeed, keyBucket, keyLiving, keyWaiting, keyCounter}
 
 var errKey = errors.New("the database holds a key that is none of ours")
 
@@ -68,23 +75,47 @@ func readRecordKey(b []byte) (crdt.RecordKey, error) {
 	return crdt.RecordKey{Collection: string(collection), ID: string(id)}, nil
 }
 
-func retiredPrefix(k crdt.RecordKey) []byte { return append(recordKey(keyRetired, k), 0) }
+// partPrefix begins the keys of what a record has under a letter.
+func partPrefix(letter byte, k crdt.RecordKey) []byte { return append(recordKey(letter, k), 0) }
 
-func retiredKey(k crdt.RecordKey, ref crdt.Ref) []byte {
-	b := binary.BigEndian.AppendUint32(retiredPrefix(k), ref.Branch)
-	b = binary.BigEndian.AppendUint64(b, ref.Seq)
-	return binary.BigEndian.AppendUint32(b, ref.Offset)
+// partKey is such a key. The name of a touch is the short id of its entry.
+func partKey(letter byte, k crdt.RecordKey, name crdt.ShortID) []byte {
+	return append(partPrefix(letter, k), name[:]...)
 }
 
-const refBytes = 16
+func waitingKey(k crdt.RecordKey, awaited, by crdt.ShortID) []byte {
+	return append(partKey(keyWaiting, k, awaited), by[:]...)
+}
 
-func readRef(b []byte) (crdt.Ref, error) {
-	if len(b) != refBytes {
-		return crdt.Ref{}, errKey
+func counterKey(k crdt.RecordKey, path string) []byte {
+	return append(partPrefix(keyCounter, k), path...)
+}
+
+// retiredValue is the ref of a touch behind whether it is merged.
+func retiredValue(t *crdt.Touch) []byte {
+	merged := byte(0)
+	if t.Merged {
+		merged = 1
 	}
-	return crdt.Ref{
-		Branch: binary.BigEndian.Uint32(b),
-		Seq:    binary.BigEndian.Uint64(b[4:]),
-		Offset: binary.BigEndian.Uint32(b[12:]),
-	}, nil
+	return t.Ref.Append([]byte{merged})
+}
+
+func readRetired(value []byte) (ref crdt.Ref, merged bool, err error) {
+	if len(value) == 0 {
+		return ref, false, errKey
+	}
+	ref, rest, err := crdt.CutRef(value[1:])
+	if err == nil && len(rest) > 0 {
+		err = errKey
+	}
+	return ref, value[0] == 1, err
+}
+
+// recordName cuts off what stands behind a record's name in the key of a part.
+func recordName(k []byte) []byte {
+	at := bytes.IndexByte(k, 0)
+	if end := bytes.IndexByte(k[at+1:], 0); at >= 0 && end >= 0 {
+		return k[:at+1+end]
+	}
+	return k
 }

@@ -25,6 +25,8 @@ type Memory struct {
 
 	// What one commit may hold; 0: what Badger takes.
 	MaxBytes, MaxPuts int
+	// What a record may weigh to be kept whole, and to be read; 0: as elsewhere.
+	MaxWhole, MaxRead uint64
 
 	mu      sync.Mutex
 	synced  *btree.BTreeG[pair]
@@ -46,11 +48,15 @@ func (m *Memory) Crash() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.crashed = true
-	return &Memory{synced: m.synced.Clone(), MaxBytes: m.MaxBytes, MaxPuts: m.MaxPuts}
+	return &Memory{
+		synced: m.synced.Clone(), MaxBytes: m.MaxBytes, MaxPuts: m.MaxPuts, MaxWhole: m.MaxWhole, MaxRead: m.MaxRead,
+	}
 }
 
-func (m *Memory) limits() (bytes, puts int) {
-	return cmp.Or(m.MaxBytes, 1<<20), cmp.Or(m.MaxPuts, 12_000)
+func (m *Memory) limits() limits {
+	l := newLimits(cmp.Or(m.MaxBytes, 1<<20), cmp.Or(m.MaxPuts, 12_000))
+	l.whole, l.read = cmp.Or(m.MaxWhole, l.whole), cmp.Or(m.MaxRead, l.read)
+	return l
 }
 
 func (m *Memory) fault(step string) error {
@@ -61,7 +67,7 @@ func (m *Memory) fault(step string) error {
 }
 
 func (m *Memory) commit(puts []put) error {
-	if bytesMax, putsMax := m.limits(); sizeOf(puts) > bytesMax || len(puts) > putsMax {
+	if l := m.limits(); sizeOf(puts) > l.bytes || len(puts) > l.puts {
 		return fmt.Errorf("%d puts of %d bytes are too many for one commit", len(puts), sizeOf(puts))
 	}
 	if err := m.fault("write"); err != nil {

@@ -35,6 +35,7 @@ type meta struct {
 	Graph     []crdt.Dep `cbor:"7,keyasint"` // heads of the entry graph
 	Dropping  bool       `cbor:"8,keyasint"` // the old view is being deleted
 	Lag       *lag       `cbor:"9,keyasint,omitempty"`
+	Journal   bool       `cbor:"10,keyasint,omitempty"` // what stands in the journal is a fact, and not done yet
 }
 
 // A mark is an entry by the branch and the sequence it has here.

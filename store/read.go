@@ -22,7 +22,7 @@ func (s *Store) Record(key crdt.RecordKey) (*crdt.Record, error) {
 	return r, nil
 }
 
-func (s *Store) loader(v view) func(crdt.Ref) (*crdt.Touch, error) {
+func (s *Store) loader(v view) loader {
 	return func(ref crdt.Ref) (*crdt.Touch, error) { return s.touch(v, ref) }
 }
 
@@ -34,15 +34,34 @@ func (s *Store) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 		return nil, err
 	}
 	defer v.close()
-	_, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
+	row, ok, err := v.get(recordKey(keyRow, key))
+	if err != nil || !ok {
+		return nil, err
+	}
+	head, state, err := readRowHead(row)
+	if err != nil {
+		return nil, fmt.Errorf("read row of %s: %w", key, err)
+	}
+	var r *crdt.Record
+	if !head.spread {
+		if r, err = readWhole(key, state, s.loader(v)); err != nil {
+			return nil, err
+		}
+	}
+	return s.touches(v, key, r, s.loader(v))
+}
+
+// touches are those of a record, which is nil if it is kept in parts.
+func (s *Store) touches(v reads, key crdt.RecordKey, r *crdt.Record, load loader) ([]*crdt.Touch, error) {
+	weightMax := 2 * s.engine.limits().read
+	if r != nil {
+		return readTouches(v, key, r.Living(), nil, weightMax, load)
+	}
+	slips, err := readSlips(v, key)
 	if err != nil {
 		return nil, err
 	}
-	refs, err := retiredRefs(v, key)
-	if err != nil {
-		return nil, err
-	}
-	return loadTouches(r, refs, s.loader(v))
+	return readTouches(v, key, nil, slips, weightMax, load)
 }
 
 // Scan visits the live records of a collection in id order, beginning after an id
@@ -80,7 +99,7 @@ func (s *Store) scanRows(prefix, from []byte, want func(crdt.RecordKey, rowHead)
 		if err != nil || !want(key, head) {
 			return err == nil, err
 		}
-		r, err := crdt.ReadRow(key, state, load)
+		r, err := s.readState(v, key, head, state, load)
 		if err != nil {
 			return false, err
 		}
@@ -111,6 +130,16 @@ func (s *Store) Conflicted(after crdt.RecordKey, visit func(*crdt.Record) (bool,
 		}
 		return visit(r)
 	})
+}
+
+// CountsAs is how many conflicts a record counts as in the store's counts and lists:
+// those that it has, or one if it is too large to be read with each write.
+func (s *Store) CountsAs(r *crdt.Record) int {
+	n := r.Totals()
+	if n.Weight > s.engine.limits().whole {
+		return spreadHead(n).conflicts
+	}
+	return headOf(r).conflicts
 }
 
 // Feed is the feed's random id and the last position given in it.

@@ -78,11 +78,15 @@ func (b *Batch) commitReplay(l *lag) error {
 	defer b.Discard()
 	state := b.nextState()
 	state.Lag = l
-	if records := b.dirty(); len(records) > 0 {
+	records, err := b.dirty()
+	if err != nil {
+		return err
+	}
+	if len(records) > 0 {
 		return b.commitView(state, records)
 	}
 	state.Lag = b.lagBeyond(l)
-	if err := b.s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(state)}}); err != nil {
+	if err := b.s.engine.commit([]put{state.put()}); err != nil {
 		return err
 	}
 	b.publish(state, nil)
@@ -138,7 +142,7 @@ func (s *Store) dropView() error {
 		m.Lag.From = append(m.Lag.From, mark{Branch: uint32(n), Seq: b.From})
 	}
 	m.Dropping = true
-	if err := s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(m)}}); err != nil {
+	if err := s.engine.commit([]put{m.put()}); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -167,7 +171,7 @@ func (s *Store) finishDrop() error {
 	}
 	m := s.meta
 	m.Dropping = false
-	if err := s.engine.commit([]put{{key: []byte{keyMeta}, value: encode(m)}}); err != nil {
+	if err := s.engine.commit([]put{m.put()}); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -178,14 +182,14 @@ func (s *Store) finishDrop() error {
 
 // someKeys are the deletions of as many keys as half a commit takes.
 func (s *Store) someKeys(letter byte) (puts []put, err error) {
-	bytesMax, putsMax := s.engine.limits()
+	l := s.engine.limits()
 	size := 0
 	v := s.engine.view()
 	defer v.close()
 	err = v.scan([]byte{letter}, nil, false, func(k, _ []byte) (bool, error) {
 		puts = append(puts, put{key: slices.Clone(k), del: true})
 		size += puts[len(puts)-1].size()
-		return size < bytesMax/2 && len(puts) < putsMax/2, nil
+		return size < l.bytes/2 && len(puts) < l.puts/2, nil
 	})
 	return puts, err
 }

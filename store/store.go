@@ -55,6 +55,9 @@ func open(e engine, space func(int) error, cacheBytes int) (*Store, error) {
 		byLog: map[crdt.LogID][]uint32{}, graph: crdt.Graph{}, held: map[mark]string{},
 		buckets: new(bucketSums), changed: make(chan struct{}),
 	}
+	if err := s.finishJournal(); err != nil {
+		return nil, err
+	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,16 @@ func TestMemoryInParts(t *testing.T) {
 	})
 }
 
+// TestMemorySpread: a record of more than a few entries is kept in parts, and what
+// a commit may hold is less than some records change.
+func TestMemorySpread(t *testing.T) {
+	storetest.Run(t, func(*testing.T) storetest.Opener {
+		disk := store.NewMemory()
+		disk.MaxBytes, disk.MaxPuts, disk.MaxWhole = 8<<10, 20, 4000
+		return &memoryOpener{disk: disk}
+	})
+}
+
 type badgerOpener struct {
 	keys
 	t    *testing.T

@@ -47,8 +47,12 @@ func (s *Store) Sweep(from []byte) (next []byte, err error) {
 	if err := s.space(sizeOf(stale)); err != nil {
 		return nil, err
 	}
-	if err := s.engine.commit(stale); err != nil {
-		return nil, s.unsure(err)
+	for l := s.engine.limits(); len(stale) > 0; {
+		n := fitting(stale, l.bytes, l.puts)
+		if err := s.engine.commit(stale[:n]); err != nil {
+			return nil, s.unsure(err)
+		}
+		stale = stale[n:]
 	}
 	s.refresh(func() {})
 	return next, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 
 	"musafir/crdt"
 )
@@ -190,7 +189,7 @@ func (c *checker) pass(lo, hi int) error {
 		c.expect(key, ts, want)
 		c.sums[key.Bucket()].Add(crdt.RootOf(key, ts))
 	}
-	for _, letter := range []byte{keyRow, keyRetired} {
+	for _, letter := range []byte{keyRow, keyRetired, keyLiving, keyWaiting, keyCounter} {
 		if err := c.compare(letter, lo, hi, want); err != nil {
 			return err
 		}
@@ -203,12 +202,11 @@ func (c *checker) pass(lo, hi int) error {
 
 // lacks tells of a record by collection 0 id, and what may stand behind that.
 func (c *checker) lacks(name []byte, what string) {
-	key, err := readRecordKey(name)
+	key, err := readRecordKey(recordName(name))
 	if err != nil {
 		c.problem("a key of the database is none of ours")
 		return
 	}
-	key.ID, _, _ = strings.Cut(key.ID, "\x00")
 	c.problem("record %s: %s", key, what)
 }
 
@@ -279,24 +277,30 @@ func (c *checker) touches(lo, hi int) (map[crdt.RecordKey][]*crdt.Touch, error) 
 // place in the feed.
 func (c *checker) expect(key crdt.RecordKey, touches []*crdt.Touch, want map[string][]byte) {
 	r := crdt.Refold(key, touches)
-	want[string(recordKey(keyRow, key))] = appendRow(headOf(r), r)
+	p := parts{key: key, layer: layer{reads: closedView{}}}
+	if n := r.Totals(); n.Weight > c.s.engine.limits().whole {
+		r.Spread(&p)
+		want[string(recordKey(keyRow, key))] = appendSpreadRow(spreadHead(n), n)
+	} else {
+		want[string(recordKey(keyRow, key))] = appendRow(headOf(r), r)
+	}
 	living := map[crdt.Ref]bool{}
 	for _, t := range r.Living() {
 		living[t.Ref] = true
 	}
 	for _, t := range touches {
 		if !living[t.Ref] {
-			want[string(retiredKey(key, t.Ref))] = retiredValue(t)
+			p.retire(t)
 		}
+	}
+	for _, put := range p.puts {
+		want[string(put.key)] = put.value
 	}
 }
 
 func (c *checker) compare(letter byte, lo, hi int, want map[string][]byte) error {
 	return c.scan([]byte{letter}, nil, true, func(k, value []byte) (bool, error) {
-		name := k[1:]
-		if letter == keyRetired {
-			name = name[:max(0, len(name)-refBytes-1)]
-		}
+		name := recordName(k[1:])
 		key, err := readRecordKey(name)
 		if err != nil {
 			if lo == 0 {

@@ -32,12 +32,16 @@ func NewModel() *Model {
 
 // Add takes items in.
 func (m *Model) Add(items ...Item) {
+	changed := map[crdt.RecordKey]bool{}
 	for _, it := range items {
-		m.add(it)
+		m.add(it, changed)
+	}
+	for key := range changed {
+		m.records[key] = crdt.Refold(key, m.touches[key])
 	}
 }
 
-func (m *Model) add(it Item) {
+func (m *Model) add(it Item, changed map[crdt.RecordKey]bool) {
 	m.Items = append(m.Items, it)
 	m.prior[it.At.Prev], m.next[it.At.Prev] = true, true
 	for _, d := range it.Entry.Deps {
@@ -51,12 +55,12 @@ func (m *Model) add(it Item) {
 		if rc == nil {
 			continue
 		}
-		m.touches[rc.Key] = append(slices.Clone(m.touches[rc.Key]), &crdt.Touch{
+		m.touches[rc.Key] = append(m.touches[rc.Key], &crdt.Touch{
 			Ref: crdt.Ref{Seq: uint64(len(m.Items)), Offset: uint32(it.Entry.Offset(i))},
 			Log: it.log(), Entry: it.ID, Time: it.Entry.Time, Author: it.Entry.Author, Phone: it.Entry.Phone,
 			Merged: it.Entry.Known(), Change: rc,
 		})
-		m.records[rc.Key] = crdt.Refold(rc.Key, m.touches[rc.Key])
+		changed[rc.Key] = true
 	}
 }
 
@@ -177,10 +181,10 @@ func (m *Model) live(want func(*crdt.Record) bool) (keys []crdt.RecordKey) {
 func (m *Model) checkLists(t TB, s *store.Store) {
 	t.Helper()
 	ordinary := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() })
-	conflicted := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() && r.ConflictCount() > 0 })
+	conflicted := m.live(func(r *crdt.Record) bool { return !r.Key.Internal() && s.CountsAs(r) > 0 })
 	conflicts := 0
 	for _, key := range conflicted {
-		conflicts += m.records[key].ConflictCount()
+		conflicts += s.CountsAs(m.records[key])
 	}
 	entries, records, inConflict, held := s.Counts()
 	want := fmt.Sprint(len(m.Items), len(ordinary), conflicts, m.unknown)

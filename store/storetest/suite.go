@@ -33,6 +33,10 @@ func Run(t *testing.T, open func(t *testing.T) Opener) {
 		"Forks": testForks, "Held": testHeld, "Unknown": testUnknown, "Conduct": testConduct, "Pending": testPending,
 		"Notes": testNotes, "Seals": testSeals, "Batch": testBatch, "Closed": testClosed, "Rebuild": testRebuild,
 		"Sweep": testSweep, "Internal": testInternal, "History": testHistory,
+		"Late": testLate, "CrowdHeld": testCrowdHeld,
+	}
+	for name, c := range Crowds {
+		cases["Crowd "+name] = c.test
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) { cases[name](t, newBench(t, open(t))) })
