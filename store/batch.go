@@ -70,10 +70,13 @@ func (b *Batch) Discard() {
 
 // Full says that another entry might not fit into one transaction with these.
 func (b *Batch) Full() bool {
-	return b.bytes+crdt.MaxEntryBytes+batchRoom > b.s.engine.limits().bytes
+	return b.bytes+crdt.MaxEntryBytes+batchRoom+len(b.graph)*depBytes > b.s.engine.limits().bytes
 }
 
-const batchRoom = 16 << 10 // for metadata and what stands beside an entry
+const (
+	batchRoom = 16 << 10 // for metadata and what stands beside an entry
+	depBytes  = 80       // of a head of the entry graph, in the metadata
+)
 
 // Record is the record's state with the batch's appends. It must not be changed.
 func (b *Batch) Record(key crdt.RecordKey) (*crdt.Record, error) {
