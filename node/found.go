@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"musafir/crdt"
+	"musafir/node/access"
 )
 
 // Founded is a new camp: its first entry, which admits the founding device, and
@@ -29,9 +30,9 @@ func Found(b Founder, device ed25519.PrivateKey, campName, deviceName string) (*
 	if err != nil {
 		return nil, fmt.Errorf("make recovery key: %w", err)
 	}
+	founding := &crdt.Founding{Camp: campName, Device: deviceName, Recovery: recoveryPublic, Secret: secret()}
 	first := &crdt.Birth{
-		Kind: crdt.ControlLog, Device: public, Incarnation: incarnation(),
-		Founding: &crdt.Founding{Camp: campName, Device: deviceName, Recovery: recoveryPublic, Secret: secret()},
+		Kind: crdt.ControlLog, Device: public, Incarnation: access.FoundingMark(recovery, public, founding), Founding: founding,
 	}
 	campEntry, err := begin(b, first, device, crdt.CampID{}, nil)
 	if err != nil {

@@ -62,7 +62,7 @@ func Recover(ctx context.Context, stream Stream, device, recovery ed25519.Privat
 	if err != nil {
 		return nil, err
 	}
-	if !public.Equal(got.Members.RecoveryKey()) {
+	if !got.Members.FoundedWith(recovery) {
 		return nil, access.ErrNotRecoveryKey
 	}
 	got.recovery, got.name = recovery, name

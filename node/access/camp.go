@@ -14,6 +14,7 @@ type Camp struct {
 	id         crdt.CampID
 	founding   *crdt.Founding // nil before the camp's first entry
 	recovery   *admission     // of the recovery key, by that entry; it stands in no list
+	mark       [16]byte       // of that entry, by which the recovery key knows it
 	admissions map[crdt.EntryID]*admission
 	logs       map[crdt.LogID]*log
 }
@@ -65,7 +66,7 @@ func New(camp crdt.CampID) *Camp {
 
 // Clone is a copy to try something on.
 func (c *Camp) Clone() *Camp {
-	return &Camp{id: c.id, founding: c.founding, recovery: c.recovery, admissions: maps.Clone(c.admissions), logs: maps.Clone(c.logs)}
+	return &Camp{id: c.id, founding: c.founding, recovery: c.recovery, mark: c.mark, admissions: maps.Clone(c.admissions), logs: maps.Clone(c.logs)}
 }
 
 // Name is the camp's name, empty before its first entry.
@@ -101,14 +102,14 @@ func (a *admission) dep() crdt.Dep {
 }
 
 // Add takes note of an entry that was checked. Only births and entries of control
-// logs change anything.
+// logs change anything, so that those are all that has to be read to know the camp.
 func (c *Camp) Add(at crdt.Place, id crdt.EntryID, e *crdt.Entry) {
 	if at.Seq == 0 {
 		c.addBirth(id, e)
 		return
 	}
 	l := c.logs[at.Log]
-	if l == nil || l.Kind == crdt.RecordLog && !l.Newer {
+	if l == nil || l.Kind != crdt.ControlLog {
 		return
 	}
 	a := e.Admission()
@@ -154,7 +155,7 @@ func (c *Camp) addBirth(id crdt.EntryID, e *crdt.Entry) {
 func (c *Camp) found(at crdt.Time, b *crdt.Birth) *admission {
 	f := *b.Founding
 	f.Recovery = slices.Clone(f.Recovery)
-	c.founding = &f
+	c.founding, c.mark = &f, b.Incarnation
 	a := &admission{id: crdt.EntryID(c.id), time: at}
 	a.admit(b.Device, crdt.RoleCoordinator, b.Founding.Device)
 	c.admissions[a.id] = a

@@ -48,6 +48,8 @@ func (c *Camp) check(at crdt.Place, id crdt.EntryID, e *crdt.Entry) string {
 		return "a log begins with something that is no birth"
 	case l == nil:
 		return "the birth of its log is not held"
+	case l.Kind == crdt.ControlLog && l.Newer:
+		return c.checkActs(e.Deps)
 	case l.Newer:
 		return ""
 	case l.Kind == crdt.ControlLog:
@@ -81,21 +83,23 @@ func (c *Camp) checkBirth(id crdt.EntryID, b *crdt.Birth, deps []crdt.Dep) strin
 		return "the admission that it names is not held, or is none"
 	case !slices.Contains(deps, a.dep()):
 		return "it does not depend on the admission that it names"
-	case a.newer:
-		return ""
 	}
-	if why := cmp.Or(c.checkKey(b, a, deps), c.checkRole(b.Kind, a)); why != "" || b.Kind != crdt.ControlLog {
+	why := ""
+	if !a.newer {
+		why = cmp.Or(c.checkKey(b, a, deps), c.checkRole(b.Kind, a))
+	}
+	if why != "" || b.Kind != crdt.ControlLog {
 		return why
 	}
 	return c.checkActs(deps)
 }
 
-// checkActs sees to it that the control logs rest on nothing else, so that they can
-// be read before any record.
+// checkActs sees to it that the control logs rest on nothing else, whoever wrote them,
+// so that they can be read, and sent, before anything else.
 func (c *Camp) checkActs(deps []crdt.Dep) string {
 	for _, d := range deps {
-		if l := c.logs[d.Log]; l != nil && l.Kind == crdt.RecordLog {
-			return "it is an act of membership and depends on a record log"
+		if l := c.logs[d.Log]; l != nil && l.Kind != crdt.ControlLog {
+			return "it is an act of membership and depends on a log that is no control log"
 		}
 	}
 	return ""

@@ -63,10 +63,10 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"a control log that continues a record log", func(s *staff) *sealed {
 			return s.goOn(1, 4, crdt.ControlLog, s.coordinator, s.records)
-		}, "depends on a record log"},
+		}, "depends on a log that is no control log"},
 		{"a control log that depends on a record log", func(s *staff) *sealed {
 			return s.birth(1, &crdt.Birth{Kind: crdt.ControlLog, Admission: s.coordinator.id}, s.coordinator, s.founder)
-		}, "depends on a record log"},
+		}, "depends on a log that is no control log"},
 		{"a log that goes on under the same key", func(s *staff) *sealed {
 			return s.goOn(1, 1, crdt.RecordLog, s.coordinator, s.records)
 		}, ""},
@@ -113,10 +113,10 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"an admission that depends on records", func(s *staff) *sealed {
 			return s.write(next(s.control), 1, []*sealed{s.founder}, s.reader.e.Changes[0])
-		}, "depends on a record log"},
+		}, "depends on a log that is no control log"},
 		{"an act of a newer kind that depends on records", func(s *staff) *sealed {
 			return s.write(next(s.control), 1, []*sealed{s.founder}, unknown(t))
-		}, "depends on a record log"},
+		}, "depends on a log that is no control log"},
 		{"records that depend on everything", func(s *staff) *sealed {
 			return s.write(next(s.records), 1, []*sealed{s.founder, s.control, s.reader}, recordChange(t))
 		}, ""},
@@ -196,9 +196,31 @@ func TestNewer(t *testing.T) {
 	for i, l := range logs {
 		key := []int{5, 5, 6, 2}[i]
 		admitted := s.admit(key, l, 7+i, crdt.RoleCoordinator)
-		inside = append(inside, admitted, s.record(key, admitted), s.begin(7+i, crdt.RecordLog, admitted))
+		inside = append(inside, admitted, s.record(key, admitted))
+		if i == 0 || i == 2 {
+			inside = append(inside, s.begin(7+i, crdt.RecordLog, admitted))
+		}
 	}
 	c := s.holding(s.all...)
+	// Only control logs admit, whoever understands the others.
+	for _, i := range []int{1, 3} {
+		for _, kind := range []crdt.LogKind{crdt.ControlLog, crdt.RecordLog, 7} {
+			begun := s.begin(7+i, kind, inside[map[int]int{1: 3, 3: 8}[i]])
+			if err := c.Check(begun.at, begun.id, begun.e); err == nil || !strings.Contains(err.Error(), "not held, or is none") {
+				t.Errorf("a log of kind %d under what stands in log %d: %v", kind, i, err)
+			}
+		}
+	}
+	// And they rest on control logs, also where only a newer program understands them.
+	for _, begun := range []*sealed{
+		s.birth(5, &crdt.Birth{Kind: crdt.ControlLog, Admission: role.id}, role, logs[1]),
+		s.birth(6, &crdt.Birth{Kind: crdt.ControlLog, Admission: act.id}, act, logs[3]),
+		s.write(next(inside[1]), 5, []*sealed{logs[1]}, unknown(t)),
+	} {
+		if err := c.Check(begun.at, begun.id, begun.e); err == nil || !strings.Contains(err.Error(), "no control log") {
+			t.Errorf("an act that rests on a log that is none: %v", err)
+		}
+	}
 	if n := len(c.Members()); n != 4 {
 		t.Errorf("%d members, want 4", n)
 	}

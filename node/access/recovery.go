@@ -23,6 +23,25 @@ func (c *Camp) RecoveryKey() ed25519.PublicKey {
 	return c.founding.Recovery
 }
 
+// FoundingMark is the incarnation of a camp's first entry: 16 bytes by which whoever has
+// the recovery key knows that the camp was made with it. Its public half proves nothing:
+// all members know it.
+func FoundingMark(recovery ed25519.PrivateKey, device ed25519.PublicKey, f *crdt.Founding) [16]byte {
+	h := hmac.New(sha256.New, derive(recovery.Seed(), foundingInfo))
+	h.Write(appendParts(nil, []byte(foundingInfo), device, []byte(f.Camp), []byte(f.Device), f.Recovery, f.Secret[:]))
+	return [16]byte(h.Sum(nil))
+}
+
+// FoundedWith tells whether the camp was made with that recovery key.
+func (c *Camp) FoundedWith(recovery ed25519.PrivateKey) bool {
+	first := c.admissions[crdt.EntryID(c.id)]
+	if c.founding == nil || first == nil || !recovery.Public().(ed25519.PublicKey).Equal(c.founding.Recovery) {
+		return false
+	}
+	mark := FoundingMark(recovery, first.key, c.founding)
+	return hmac.Equal(mark[:], c.mark[:])
+}
+
 // admissionOf is what a birth rests on: the admission that it names or, where the
 // recovery key begins a log, what the camp's first entry says of that key.
 func (c *Camp) admissionOf(b *crdt.Birth) *admission {
@@ -76,7 +95,10 @@ func ParseRecoveryCode(s string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-const recoverInfo = "musafir recover 1"
+const (
+	recoverInfo  = "musafir recover 1"
+	foundingInfo = "musafir founding 1"
+)
 
 // recoverBytes are what the recovery key signs to be given the control logs.
 func recoverBytes(joiner, member crdt.DeviceID) []byte {

@@ -56,6 +56,33 @@ func FuzzParseRecoveryCode(f *testing.F) {
 	})
 }
 
+// A camp that somebody made up around the public half is not taken for the true one.
+func TestFoundedWith(t *testing.T) {
+	recovery := keys[recoveryKey]
+	found := func(key int, founding crdt.Founding, mark [16]byte) *access.Camp {
+		w := &world{tb: t, now: 1 << 40}
+		w.first = w.birth(key, &crdt.Birth{Founding: &founding, Incarnation: mark})
+		return w.holding(w.first)
+	}
+	f := crdt.Founding{Camp: "Kutupalong 4", Device: "desk", Recovery: public(recoveryKey), Secret: [32]byte{1, 2, 3}}
+	mark := access.FoundingMark(recovery, public(0), &f)
+	if !found(0, f, mark).FoundedWith(recovery) {
+		t.Error("the camp of the key is not known")
+	}
+	other := f
+	other.Camp = "Kutupalong 5"
+	for what, c := range map[string]*access.Camp{
+		"another device": found(1, f, mark), "another name": found(0, other, mark), "another mark": found(0, f, [16]byte{1}), "none held": access.New(crdt.CampID{}),
+	} {
+		if c.FoundedWith(recovery) {
+			t.Errorf("%s: it is taken for the camp of the key", what)
+		}
+	}
+	if found(0, f, mark).FoundedWith(keys[3]) {
+		t.Error("another key is taken for the camp's")
+	}
+}
+
 func TestRecoverySignature(t *testing.T) {
 	w := newWorld(t)
 	c := w.holding(w.first)

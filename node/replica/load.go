@@ -27,7 +27,7 @@ func LoadMembers(camp crdt.CampID, logs Logs) (*access.Camp, crdt.Graph, error) 
 			return nil, nil, fmt.Errorf("read the first entry of log %s: %w", b.Log, err)
 		}
 		r := crdt.Range{Branch: uint32(n), From: b.From, To: b.Head.Seq}
-		if birth.Kind == crdt.RecordLog {
+		if birth.Kind != crdt.ControlLog {
 			if r.To = 0; r.From > 0 {
 				continue
 			}
