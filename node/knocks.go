@@ -11,8 +11,9 @@ import (
 // Limits of wrong codes. There are a million names of invitations, and five wrong
 // codes end one: nobody shall try them all.
 const (
-	wrongPerMinute = 60 // from anywhere
-	wrongFree      = 5  // from one address, before it has to wait
+	wrongPerMinute = 60 // from anywhere; then only addresses that tried no wrong one are heard
+	wrongHeard     = 10 * wrongPerMinute
+	wrongFree      = 5 // from one address, before it has to wait
 	wrongPause     = 10 * time.Second
 	wrongPauseMax  = 5 * time.Minute
 	wrongPast      = 10 * time.Minute // without one an address counts as new
@@ -41,7 +42,14 @@ func (k *knocks) late(place string, now time.Time) bool {
 		k.recent = k.recent[1:]
 	}
 	t := k.from[place]
-	return len(k.recent) >= wrongPerMinute || t != nil && now.Sub(t.last) < t.pause
+	switch n := len(k.recent); {
+	case n >= wrongHeard:
+		return true
+	case t == nil:
+		return false
+	default:
+		return n >= wrongPerMinute || now.Sub(t.last) < t.pause
+	}
 }
 
 // failed takes note of a wrong code.

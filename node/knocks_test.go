@@ -28,7 +28,16 @@ func TestKnocks(t *testing.T) {
 	for i := range wrongPerMinute {
 		k.failed(fmt.Sprint(i), now)
 	}
-	if !k.late("there", now) || k.late("there", now.Add(time.Minute+1)) {
+	if !k.late("0", now) || k.late("0", now.Add(time.Minute+1)) {
 		t.Error("all together may try any number")
+	}
+	if k.late("there", now) {
+		t.Error("others' wrong codes keep somebody out who tried none")
+	}
+	for i := range wrongHeard {
+		k.failed(fmt.Sprint(i), now)
+	}
+	if !k.late("there", now) || k.late("there", now.Add(time.Minute+1)) {
+		t.Error("by many addresses any number may be tried")
 	}
 }

@@ -111,8 +111,11 @@ func (n *Node) room(stream Stream) bool {
 			}
 			continue
 		}
-		if strangers = append(strangers, l); l.stream.Peer() == stream.Peer() {
+		if l.stream.Peer() == stream.Peer() {
 			same++
+		}
+		if l.stream.Inbound() { // our own calls are never in the way
+			strangers = append(strangers, l)
 		}
 	}
 	if trusted >= sessionsMax && len(own) < sessionsPerDevice || same >= strangersPerDevice {

@@ -18,12 +18,9 @@ func replaceSecret(path string, b []byte) error {
 	if runtime.GOOS == "windows" { // where a file that is open cannot be replaced
 		return WriteFile(path, b, 0o600)
 	}
-	old, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return WriteFile(path, b, 0o600)
-	}
+	old, err := openOwn(path)
 	if err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
+		return WriteFile(path, b, 0o600) // there is nothing that is ours
 	}
 	defer old.Close()
 	if err := WriteFile(path, b, 0o600); err != nil {
@@ -31,6 +28,19 @@ func replaceSecret(path string, b []byte) error {
 	}
 	_ = overwrite(old) // nothing refers to it any more
 	return nil
+}
+
+// openOwn opens a file to overwrite it: one that lies there itself, and nowhere else
+// under another name. What a link leads to is somebody else's.
+func openOwn(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || names(info) > 1 {
+		return nil, fmt.Errorf("%s is a link", path)
+	}
+	return os.OpenFile(path, os.O_WRONLY, 0)
 }
 
 func overwrite(f *os.File) error {
@@ -59,7 +69,7 @@ func destroyWhere(dir string, which func(name string) bool) (failed error) {
 }
 
 func destroyFile(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := openOwn(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -86,9 +96,29 @@ func holdsKey(name string) bool {
 	return false
 }
 
-// isOf tells whether a file is that one, its copy, or what was about to replace it: the
-// same name with a dot before and a number behind.
+// isOf tells whether a file is that one, its copy, or what was about to replace one of
+// them: the same name with a dot before and a number behind. Others are not ours.
 func isOf(name, file string) bool {
-	name = strings.TrimPrefix(name, ".")
-	return name == file || strings.HasPrefix(name, file+".")
+	if rest, temporary := strings.CutPrefix(name, "."); temporary {
+		end := strings.LastIndexByte(rest, '.')
+		if end < 0 || strings.Trim(rest[end+1:], "0123456789") != "" {
+			return false
+		}
+		name = rest[:end]
+	}
+	return name == file || name == file+copySuffix
 }
+
+// IsOwnFile tells of a name in a data directory whether it is one that this package
+// gives.
+func IsOwnFile(name string) bool {
+	for _, file := range []string{formatName, dbName, lockName, ballastName} {
+		if isOf(name, file) {
+			return true
+		}
+	}
+	return holdsKey(name)
+}
+
+// IsTemporaryOf tells whether a file was about to replace that one.
+func IsTemporaryOf(name, file string) bool { return name != file && isOf(name, file) }

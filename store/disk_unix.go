@@ -21,6 +21,14 @@ func diskSpace(dir string) (free, total uint64, err error) {
 	return uint64(st.Bavail) * size, st.Blocks * size, nil
 }
 
+// names is how many names a file has.
+func names(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink) //nolint:unconvert // narrower on some systems
+	}
+	return 1
+}
+
 // allocatedBytes leaves out the holes of Badger's files.
 func allocatedBytes(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

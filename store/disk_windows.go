@@ -17,6 +17,9 @@ func diskSpace(dir string) (free, total uint64, err error) {
 	return free, total, err
 }
 
+// names is how many names a file has, as far as is known.
+func names(fs.FileInfo) uint64 { return 1 }
+
 func allocatedBytes(info fs.FileInfo) uint64 { return uint64(info.Size()) }
 
 // syncDir: Windows has nothing of the kind.

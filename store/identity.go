@@ -34,6 +34,9 @@ func readIdentity(dir, path string) (age.Identity, error) {
 // mendKeyFile makes the directory's own key file and its copy equal again.
 func mendKeyFile(dir string) {
 	path := filepath.Join(dir, keyFileName)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return // it leads to one elsewhere, which stays there
+	}
 	for _, from := range []string{path, path + copySuffix} {
 		if _, err := parseIdentity(from); err != nil {
 			continue

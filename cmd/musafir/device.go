@@ -160,10 +160,9 @@ func refuseForeign(path string) error {
 	return nil
 }
 
-// ours are the names of what an interrupted start may have left.
-var ours = map[string]bool{
-	"format": true, "key": true, "data-key": true, "device": true, "db": true, leftName: true, "lock": true, "ballast": true, runName: true, tokenName: true, appTokensName: true,
-}
+// ours are the names in a data directory that this package gives, beside those of the
+// store.
+var ours = []string{leftName, runName, tokenName, appTokensName, appTokensLock}
 
 // reopenNetwork opens the network anew, under the device's new key.
 func (d *device) reopenNetwork(key ed25519.PrivateKey, listen []string, log *slog.Logger) (node.Network, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/text/unicode/norm" // one form of a passphrase, whatever keyboard it was typed on
@@ -164,12 +165,20 @@ func readPassphrase(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--passphrase-file: %w", err)
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	text := strings.TrimPrefix(string(b), "\ufeff") // which some editors of Windows put before it
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	phrase, err := checkPassphrase(text)
 	if err != nil {
 		return "", fmt.Errorf("--passphrase-file %s: %w", path, err)
 	}
 	return phrase, nil
+}
+
+// isUnseen tells of marks of direction and the like. Two that join letters or keep them
+// apart belong to the writing of some languages.
+func isUnseen(r rune) bool {
+	const zwnj, zwj = '\u200c', '\u200d'
+	return unicode.Is(unicode.Cf, r) && r != zwnj && r != zwj
 }
 
 func checkPassphrase(text string) (string, error) {
@@ -178,8 +187,12 @@ func checkPassphrase(text string) (string, error) {
 		return "", usage(errors.New("the passphrase is empty"))
 	case len(text) > maxPassphraseBytes:
 		return "", usage(fmt.Errorf("the passphrase has more than %d bytes", maxPassphraseBytes))
+	case !utf8.ValidString(text):
+		return "", usage(errors.New("the passphrase is not UTF-8 text"))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return "", usage(errors.New("the passphrase has a line break or another control character in it"))
+	case strings.ContainsFunc(text, isUnseen):
+		return "", usage(errors.New("the passphrase has a character in it that shows nothing and that nobody could type again"))
 	}
 	return norm.NFC.String(text), nil
 }

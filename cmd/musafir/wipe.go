@@ -129,11 +129,11 @@ func (a *app) stopDaemon(ctx context.Context, dir string) error {
 	return nil
 }
 
-// isOurs tells of a file in a data directory whether musafir made it: itself, its copy,
-// or what was about to replace it.
+// isOurs tells of a file in a data directory whether musafir made it.
 func isOurs(name string) bool {
-	base, _, _ := strings.Cut(strings.TrimPrefix(name, "."), ".")
-	return ours[name] || ours[base] || base == "run" || base == "device"
+	return store.IsOwnFile(name) || slices.ContainsFunc(ours, func(file string) bool {
+		return name == file || store.IsTemporaryOf(name, file)
+	})
 }
 
 func holdsOurs(dir string) bool {

@@ -118,6 +118,37 @@ func (l *log) compare(m *log) int {
 	return cmp.Or(cmp.Compare(l.generation, m.generation), cmp.Compare(l.time, m.time), bytes.Compare(l.id[:], m.id[:]))
 }
 
+// LogsOf are the logs that a key seals and whose kind is known: those under the
+// admission that counts last, and of those the newest.
+func (c *Camp) LogsOf(id crdt.DeviceID) []crdt.LogID {
+	counts := c.find(id)
+	var logs []*log
+	for _, l := range c.logs {
+		if l.device == id && !l.Newer {
+			logs = append(logs, l)
+		}
+	}
+	slices.SortFunc(logs, func(l, m *log) int {
+		return cmp.Or(compareBool(l.admission == counts, m.admission == counts), l.compare(m))
+	})
+	ids := make([]crdt.LogID, len(logs))
+	for i, l := range logs {
+		ids[i] = l.id
+	}
+	return ids
+}
+
+// compareBool puts false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
 func (a *admission) member(logs []*log) Member {
 	m := Member{Admission: a.id, Name: a.name, Role: a.role, Key: a.key, Time: a.time, Keys: []ed25519.PublicKey{a.key}}
 	if a.by != nil {

@@ -84,6 +84,9 @@ func (g *Group) Renew(key ed25519.PrivateKey, incarnation [16]byte, nowMs int64)
 // goOn begins a log that continues one of the old key's.
 func (g *Group) goOn(old *Writer, from crdt.Author, to *crdt.Author, birth *crdt.Birth, nowMs int64) error {
 	birth.Continues = from.Log
+	if l, ok := g.next.Members.Log(from.Log); ok {
+		birth.Admission = l.Admission // it may have been admitted again since
+	}
 	birth.Proof = crdt.ContinuationProof(old.Device, old.Camp, from.Log, birth.Device, birth.Incarnation)
 	id, err := g.begin(birth, nowMs, crdt.Dep{Log: from.Log, Seq: from.Head.Seq, ID: from.Head.ID})
 	*to = crdt.ResumeAuthor(crdt.LogID(id), crdt.Head{ID: id}, 0, 0)

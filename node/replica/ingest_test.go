@@ -112,3 +112,38 @@ func TestGroupSeals(t *testing.T) {
 		}
 	}
 }
+
+// A device that was admitted twice, by coordinators that did not know of each other, goes
+// on with the log that it has, whichever admission counts.
+func TestAdmittedTwice(t *testing.T) {
+	for _, role := range []crdt.Role{crdt.RoleCoordinator, crdt.RoleMember, crdt.RoleReader} {
+		a := found(t)
+		b := a.admit(2, crdt.RoleMember)
+		b.put("rahima", "one")
+		a.now += 3_600_000
+		a.commit(func(g *replica.Group) error {
+			_, err := g.Admit(crdt.Admission{Device: public(keyOf(2)), Role: role, Name: "device 2 again"}, incarnation(200), a.now)
+			return err
+		})
+		for _, batch := range must(verify(b, b.store, a.cut(a.all()))) {
+			b.commit(func(g *replica.Group) error { return g.Ingest(batch, b.now) })
+		}
+		w, err := replica.LoadWriter(b.writer.Camp, keyOf(2), b.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Records.Log != b.writer.Records.Log || w.Records.Head != b.writer.Records.Head {
+			t.Errorf("%v: after a restart it writes log %v, before %v", role, w.Records, b.writer.Records)
+		}
+		g := replica.NewGroup(b.store.Begin(), w)
+		if _, err := g.Write(put("rahima", "two"), make([]byte, crdt.SaltSize), b.now); err != nil {
+			t.Errorf("%v: a write after a restart: %v", role, err)
+		}
+		if err := g.Renew(keyOf(9), incarnation(201), b.now); err != nil {
+			t.Errorf("%v: a new key: %v", role, err)
+		}
+		if _, err := g.Commit(); err != nil {
+			t.Errorf("%v: %v", role, err)
+		}
+	}
+}

@@ -62,15 +62,12 @@ func LoadWriter(camp crdt.CampID, device ed25519.PrivateKey, s Store) (*Writer, 
 		return nil, err
 	}
 	w := &Writer{Camp: camp, Device: device, Members: members, Graph: s.Graph(), Acts: acts}
-	self, ok := members.Member(w.ID())
-	if !ok {
+	if _, ok := members.Member(w.ID()); !ok {
 		return nil, fmt.Errorf("this device, %s, is not admitted to the camp", w.ID())
 	}
-	for _, id := range self.Logs {
+	// A device that was admitted twice goes on with the log that it has.
+	for _, id := range members.LogsOf(w.ID()) {
 		log, _ := members.Log(id)
-		if !log.Device.Equal(w.Public()) {
-			continue
-		}
 		author, last, err := s.Author(id)
 		if err != nil {
 			return nil, fmt.Errorf("read this device's log: %w", err)
