@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -63,7 +64,7 @@ func (l lock) open(sealed []byte) (plain []byte, ok bool) {
 
 // unwrap takes the bytes out of a TXT string that may be a sealed notice.
 func unwrap(s string) (sealed []byte, ok bool) {
-	if len(s) != textSize {
+	if len(s) != textSize || strings.ContainsAny(s, "\r\n") { // which the decoder would pass over
 		return nil, false
 	}
 	sealed, err := text.DecodeString(s)

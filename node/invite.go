@@ -16,6 +16,9 @@ import (
 	"musafir/node/wire"
 )
 
+// TooManyWrong is what somebody is told who tried too many wrong codes.
+const TooManyWrong = "too many wrong codes were tried from this address: wait a little, then try again"
+
 const (
 	joinTimeout = 20 * time.Second
 	joinBytes   = 64 << 20 // of control logs, the most that a joiner takes
@@ -80,7 +83,7 @@ func (n *Node) admit(ctx context.Context, stream Stream) {
 func (n *Node) admitKnock(ctx context.Context, stream Stream, knock *wire.Knock, w *frameWriter) {
 	from := hostOf(stream.Remote())
 	if n.knocks.late(from, time.Now()) {
-		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: "too many wrong codes were tried here: wait a little, then try again"})
+		w.frame(&wire.Bye{Code: wire.ByeRefused, Text: TooManyWrong})
 		return
 	}
 	if err := n.welcome(ctx, stream.Peer(), knock, w); err != nil {

@@ -73,5 +73,5 @@ func (k *knocks) failed(place string, now time.Time) {
 
 // isGuess tells whether a refusal is of the kind that somebody gets who tries codes.
 func isGuess(err error) bool {
-	return errors.Is(err, access.ErrNoInvitation) || errors.Is(err, access.ErrWrongCode) || errors.Is(err, access.ErrExpired)
+	return errors.Is(err, access.ErrNoInvitation) || errors.Is(err, access.ErrWrongCode)
 }

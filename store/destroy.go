@@ -109,6 +109,15 @@ func isOf(name, file string) bool {
 	return name == file || name == file+copySuffix
 }
 
+// HoldsData tells whether a directory is one of ours, or what is left of one.
+func HoldsData(path string) bool {
+	if _, err := readWrapped(path); err == nil {
+		return true
+	}
+	b, err := os.ReadFile(filepath.Join(path, formatName))
+	return err == nil && strings.HasPrefix(string(b), "musafir ")
+}
+
 // IsOwnFile tells of a name in a data directory whether it is one that this package
 // gives.
 func IsOwnFile(name string) bool {

@@ -77,7 +77,7 @@ func parseIdentity(path string) (age.Identity, error) {
 // is used as it is; else it is made.
 func makeKeyFile(dir, path string) (age.Recipient, error) {
 	id, err := readIdentity(dir, path)
-	if errors.Is(err, ErrNeedsKeyFile) || err != nil && path == "" {
+	if errors.Is(err, ErrNeedsKeyFile) {
 		return drawKeyFile(dir, path)
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/term" // terminals: whether there is one, and reading without an echo
@@ -60,6 +61,9 @@ func (a *app) ask(ctx context.Context, prompt string, read func(*os.File) (strin
 	}()
 	select {
 	case got := <-answers:
+		if errors.Is(got.err, io.EOF) {
+			got.err = errors.New("nothing was typed")
+		}
 		return got.text, got.err
 	case <-ctx.Done():
 		fmt.Fprintln(a.errs)

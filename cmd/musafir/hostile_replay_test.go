@@ -114,7 +114,7 @@ func TestHostileKnocks(t *testing.T) {
 		for n := range 300 {
 			last = m.call(x.daemons[0], node.JoinProtocol)
 			last.say(&wire.Knock{Invitation: fmt.Sprintf("%04d", n), Name: "n", MAC: [32]byte{byte(n)}})
-			if last.end(); last.bye != nil && last.bye.Text == "too many wrong codes were tried here: wait a little, then try again" {
+			if last.end(); last.bye != nil && last.bye.Text == node.TooManyWrong {
 				put++
 			}
 			last.stream.Reset()

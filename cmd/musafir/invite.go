@@ -40,7 +40,7 @@ func (a *app) invite(ctx context.Context, role string, expires time.Duration) er
 	if err != nil {
 		return explainInvite(err)
 	}
-	return answer(a, doc, a.printInvite)
+	return answer(a, doc, func(w io.Writer, i api.Invite) { a.printInvite(w, i, role) })
 }
 
 // explainInvite says what to do where no invitation could be opened.
@@ -58,12 +58,12 @@ func explainInvite(err error) error {
 	return err
 }
 
-func (a *app) printInvite(w io.Writer, i api.Invite) {
+func (a *app) printInvite(w io.Writer, i api.Invite, role string) {
 	until := i.Expires
 	if t, err := time.Parse(time.RFC3339, i.Expires); err == nil {
 		until = localTime(t)
 	}
-	fmt.Fprintf(w, "%s\n\nIt lets one device join, until %s. On that device:\n\n  %s\n\n", i.Code, until, joinLine(i))
+	fmt.Fprintf(w, "%s\n\nIt lets one device join as a %s, until %s, as long as musafir stays up here. On that device:\n\n  %s\n\n", i.Code, role, until, joinLine(i))
 	if at := joinPlace(i); at != "" && forLAN([]string{at}) {
 		fmt.Fprintf(w, "If this device is not found from there, add: --peer %s\n\n", at)
 	}

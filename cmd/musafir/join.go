@@ -87,8 +87,9 @@ func (a *app) enter(ctx context.Context, dir *store.Dir, s *search) (*welcome, e
 	defer cancel()
 	w, err := a.knock(ctx, dir, s)
 	if err != nil {
-		return nil, errors.Join(err, dir.Close())
+		return nil, errors.Join(err, giveUp(dir))
 	}
+	a.sayLeft(dir)
 	if dir, err = leaveCamp(dir, *a.known); err != nil {
 		return nil, err
 	}
@@ -96,6 +97,24 @@ func (a *app) enter(ctx context.Context, dir *store.Dir, s *search) (*welcome, e
 		return nil, fmt.Errorf("store what the camp sent: %w", err)
 	}
 	return w, nil
+}
+
+// giveUp closes a directory from which no camp was entered. One that was made for it goes,
+// with the lock that somebody chose for it.
+func giveUp(dir *store.Dir) error {
+	unused := dir.Identity() == (store.Identity{})
+	if err := dir.Close(); err != nil || !unused {
+		return err
+	}
+	_, _, err := removeOurs(dir.Path)
+	return err
+}
+
+// sayLeft tells of a camp that is about to be left for another one.
+func (a *app) sayLeft(dir *store.Dir) {
+	if first, err := dir.Birth(crdt.LogID(dir.Identity().Camp)); err == nil {
+		a.say("The camp %q, which has nothing in it, is left; its recovery key is of no use any more.", first.Founding.Camp)
+	}
 }
 
 // A welcome is what a joining device got, and from whom.
@@ -303,6 +322,8 @@ func joinHint(err error) string {
 	switch {
 	case errors.Is(err, errNobody):
 		return "Is musafir up there, in the same network, and is the address right? There, musafir up and musafir status say where it is reached."
+	case strings.Contains(err.Error(), node.TooManyWrong):
+		return "It is kept shut after each further try. If it was not you, somebody is guessing codes."
 	case errors.Is(err, node.ErrRefused):
 		return "Make a new code there: musafir invite. Each is good for one device, and for a short time."
 	}

@@ -80,7 +80,7 @@ one that --new-key-file names. Whoever has both reads the records.`,
 
 func (a *app) newLock(ctx context.Context, file string) (lock store.Lock, err error) {
 	if file != "" {
-		lock.Passphrase, err = readPassphrase(file)
+		lock.Passphrase, err = readPassphrase("--new-passphrase-file", file)
 	} else {
 		lock.Passphrase, err = a.newPassphrase(ctx)
 	}
@@ -127,7 +127,7 @@ func (a *app) sayRelocked(dir string, from, to store.Lock) error {
 		kind, err := store.LockOf(dir)
 		return errors.Join(err, a.printJSON(map[string]string{"lock": string(kind)}))
 	case to.Passphrase == "":
-		a.print("The data in %s opens with the key file %s now, and with no passphrase.\n", dir, keyFileOf(dir, to))
+		a.print("The data in %s opens with the key file %s now, and with no passphrase: whoever has both reads it.\n", dir, keyFileOf(dir, to))
 		return nil
 	}
 	a.print("The data in %s is locked with the new passphrase now. Nobody can open it without: write it down, and keep that apart from this device.\n", dir)
@@ -135,7 +135,7 @@ func (a *app) sayRelocked(dir string, from, to store.Lock) error {
 		a.print("The key file that lay beside the data is removed. Copies of it, in a backup or in what the disk keeps of erased files, would open copies of %q made until now.\n", "data-key")
 	}
 	if from.KeyFile != "" {
-		a.print("The key file %s opens nothing any more.\n", from.KeyFile)
+		a.print("The key file %s does not open this device any more.\n", from.KeyFile)
 	}
 	a.warnShort(to)
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -25,7 +26,8 @@ func (a *app) recoverCommand() *cobra.Command {
 		Short: "Make this device a coordinator with the camp's recovery key",
 		Long: `Make this device a coordinator with the recovery key that "musafir init" printed, when
 the devices of all coordinators are lost. This device is one of the camp, or a new one
-that reaches any device of the camp. Without CODE the key is asked for.`,
+that reaches any device of the camp. Without CODE the key is asked for, or read from the
+standard input.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			key, err := a.recoveryKey(c.Context(), strings.Join(args, " ")) // a key is copied in groups
@@ -45,15 +47,38 @@ that reaches any device of the camp. Without CODE the key is asked for.`,
 
 // recoveryKey reads the key, or asks for it.
 func (a *app) recoveryKey(ctx context.Context, text string) (ed25519.PrivateKey, error) {
-	if text == "" {
-		var err error
-		if text, err = a.askLine(ctx, "Recovery key: "); errors.Is(err, errNoTerminal) {
-			return nil, usage(withHint(errors.New("the recovery key is needed"), "musafir devices recover CODE"))
-		} else if err != nil {
-			return nil, err
+	for tries := 1; ; tries++ {
+		typed := text
+		if text == "" {
+			var err error
+			if typed, err = a.askLine(ctx, "Recovery key: "); errors.Is(err, errNoTerminal) {
+				return a.pipedRecoveryKey()
+			} else if err != nil {
+				return nil, err
+			}
 		}
+		key, err := access.ParseRecoveryCode(typed)
+		if err == nil {
+			return key, nil
+		}
+		if text != "" || tries == passphraseTries {
+			return nil, usage(err)
+		}
+		a.say("That is not it: %v.", err)
 	}
-	key, err := access.ParseRecoveryCode(text)
+}
+
+// pipedRecoveryKey reads the key from the standard input, so that it need not stand in a
+// shell's history.
+func (a *app) pipedRecoveryKey() (ed25519.PrivateKey, error) {
+	b, err := io.ReadAll(io.LimitReader(a.in, maxPassphraseBytes))
+	if err == nil && len(bytes.TrimSpace(b)) == 0 {
+		err = withHint(errors.New("the recovery key is needed"), "Type it at a terminal, or hand it in: musafir devices recover <FILE")
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	key, err := access.ParseRecoveryCode(string(b))
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -66,7 +91,7 @@ func (a *app) recover(ctx context.Context, key ed25519.PrivateKey, name string, 
 	path := a.dataDir()
 	if _, err := store.LockOf(path); !errors.Is(err, store.ErrNoCamp) {
 		err := a.recoverHere(ctx, key)
-		if !isNotKey(err) || a.dial(ctx, path) != nil {
+		if !isNotKey(err) && !errors.Is(err, store.ErrNoCamp) || a.dial(ctx, path) != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func TestPrintInvite(t *testing.T) {
 	a := &app{out: &out}
 	i := api.Invite{Code: "7C20-MN01-S7NX-QMBA", Expires: "2026-11-23T04:25:17.592Z", QR: "musafir:7C20-MN01-S7NX-QMBA?peer=/ip4/10.0.0.1/tcp/7668/p2p/x"}
 	i.QR = strings.TrimSuffix(i.QR, "/p2p/x")
-	a.printInvite(&out, i)
+	a.printInvite(&out, i, "member")
 	if got := out.String(); !strings.Contains(got, "musafir join 7C20-MN01-S7NX-QMBA\n") || !strings.Contains(got, "add: --peer 10.0.0.1\n") || strings.Contains(got, "█") {
 		t.Errorf("%s", got)
 	}

@@ -27,9 +27,6 @@ in the file api-token of the data directory. A daemon that runs heeds all at onc
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.tokenAddCommand(), a.tokenListCommand(), a.tokenRemoveCommand(), a.tokenRotateCommand())
-	for _, sub := range c.Commands() {
-		checkArguments(sub)
-	}
 	return c
 }
 

@@ -102,7 +102,7 @@ func (a *app) lock(ctx context.Context, dir string) (lock store.Lock, typed bool
 	case a.keyFile != "":
 		lock.KeyFile = a.keyFile
 	case a.file != "":
-		lock.Passphrase, err = readPassphrase(a.file)
+		lock.Passphrase, err = readPassphrase("--passphrase-file", a.file)
 	default:
 		lock.Passphrase, typed, err = a.typedPassphrase(ctx, dir)
 	}
@@ -125,28 +125,28 @@ func (a *app) typedPassphrase(ctx context.Context, dir string) (phrase string, t
 		return "", false, withHint(usage(fmt.Errorf("%s is not locked with a passphrase", dir)), "musafir passphrase set locks it with one.")
 	}
 	a.tries++
-	phrase, err = a.askPassphrase(ctx, "Passphrase: ")
+	phrase, err = a.askPassphrase(ctx, "Passphrase: ", "--passphrase-file FILE")
 	return phrase, true, err
 }
 
 // newPassphrase asks twice.
 func (a *app) newPassphrase(ctx context.Context) (string, error) {
-	first, err := a.askPassphrase(ctx, "New passphrase: ")
+	first, err := a.askPassphrase(ctx, "New passphrase: ", "--new-passphrase-file FILE with musafir passphrase, else --passphrase-file FILE")
 	if err != nil {
 		return "", err
 	}
-	again, err := a.askPassphrase(ctx, "The same again: ")
+	again, err := a.askPassphrase(ctx, "The same again: ", "")
 	if err == nil && again != first {
 		err = usage(errors.New("the two are not the same; nothing was changed"))
 	}
 	return first, err
 }
 
-func (a *app) askPassphrase(ctx context.Context, prompt string) (string, error) {
+func (a *app) askPassphrase(ctx context.Context, prompt, instead string) (string, error) {
 	text, err := a.askSecret(ctx, prompt)
 	if errors.Is(err, errNoTerminal) {
 		return "", usage(withHint(errors.New("a passphrase is needed, and there is no terminal to ask at"),
-			"Put it into a file that only you can read, and name that: --passphrase-file FILE"))
+			"Put it into a file that only you can read, and name that: %s", instead))
 	}
 	if err != nil {
 		return "", err
@@ -155,21 +155,21 @@ func (a *app) askPassphrase(ctx context.Context, prompt string) (string, error) 
 }
 
 // readPassphrase reads a file that holds nothing else.
-func readPassphrase(path string) (string, error) {
+func readPassphrase(flag, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", usage(fmt.Errorf("--passphrase-file: %w", err))
+		return "", usage(fmt.Errorf("%s: %w", flag, err))
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxPassphraseBytes+3))
 	if err != nil {
-		return "", fmt.Errorf("--passphrase-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	text := strings.TrimPrefix(string(b), "\ufeff") // which some editors of Windows put before it
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	phrase, err := checkPassphrase(text)
 	if err != nil {
-		return "", fmt.Errorf("--passphrase-file %s: %w", path, err)
+		return "", fmt.Errorf("%s %s: %w", flag, path, err)
 	}
 	return phrase, nil
 }

@@ -38,7 +38,7 @@ const wipeWord = "wipe"
 
 func (a *app) wipe(ctx context.Context, yes bool) error {
 	dir := a.dataDir()
-	if !holdsOurs(dir) {
+	if !store.HoldsData(dir) {
 		return usage(fmt.Errorf("there is nothing of musafir in %s", dir))
 	}
 	if !yes {
@@ -53,11 +53,11 @@ func (a *app) wipe(ctx context.Context, yes bool) error {
 	if err := a.stopDaemon(ctx, dir); err != nil {
 		return withHint(err, "Nobody can read what is on the disk any more, but that process still has it open: end it, then run musafir wipe again.")
 	}
-	removed, err := removeOurs(dir)
+	removed, left, err := removeOurs(dir)
 	if err != nil {
 		return withHint(err, "Nobody can read it: its keys are gone. Remove it by hand.")
 	}
-	return a.sayWiped(dir, removed)
+	return a.sayWiped(dir, removed, left)
 }
 
 // askWipe says what will be lost, and asks.
@@ -95,7 +95,7 @@ func (a *app) onlyHere(ctx context.Context) string {
 func lossWords(known peersDoc) string {
 	heard := slices.DeleteFunc(known.Peers, func(p api.Peer) bool { return p.LastHeard == "" })
 	if len(heard) == 0 {
-		return "No other device holds anything of it: all that was written here would be lost."
+		return "This device has met no other one: what was written here is nowhere else."
 	}
 	best := slices.MinFunc(heard, func(x, y api.Peer) int { return int(min(x.Behind, 1<<31)) - int(min(y.Behind, 1<<31)) })
 	if best.Behind == 0 {
@@ -104,29 +104,42 @@ func lossWords(known peersDoc) string {
 	return fmt.Sprintf("Up to %s would be lost: the device %q, which holds the most of what is here, lacks them.", count(best.Behind, "entry", "entries"), best.Name)
 }
 
-// stopDaemon ends the daemon of the directory, if one runs.
+// stopDaemon ends whoever has the directory open, and waits until it has let go.
 func (a *app) stopDaemon(ctx context.Context, dir string) error {
-	run, err := readRunFile(dir)
-	if err != nil || a.dial(ctx, dir) == nil {
+	if !store.InUse(dir) {
 		return nil
+	}
+	run, err := readRunFile(dir)
+	if err != nil {
+		return fmt.Errorf("another program has %s open", dir)
 	}
 	p, err := os.FindProcess(run.PID)
 	if err != nil {
 		return fmt.Errorf("stop musafir (process %d): %w", run.PID, err)
 	}
-	if err := interrupt(p); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop musafir (process %d): %w", run.PID, err)
+	ends := []func() error{p.Kill}
+	if a.dial(ctx, dir) != nil {
+		ends = []func() error{func() error { return interrupt(p) }, p.Kill}
 	}
-	for deadline := time.Now().Add(daemonEnd); a.dial(ctx, dir) != nil; {
-		if time.Now().After(deadline) {
-			return p.Kill()
-		}
-		if err := pause(ctx, daemonPoll); err != nil {
-			return err
+	for _, end := range ends {
+		_ = end() // whether it helps is seen by what follows
+		if free(ctx, dir) {
+			a.say("Musafir, which ran here, is stopped.")
+			return nil
 		}
 	}
-	a.say("Musafir, which ran here, is stopped.")
-	return nil
+	return fmt.Errorf("musafir still runs here (process %d)", run.PID)
+}
+
+// free waits until nobody has the directory open, or for as long as a daemon may take
+// to end.
+func free(ctx context.Context, dir string) bool {
+	for deadline := time.Now().Add(daemonEnd); store.InUse(dir); {
+		if time.Now().After(deadline) || pause(ctx, daemonPoll) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // isOurs tells of a file in a data directory whether musafir made it.
@@ -136,31 +149,28 @@ func isOurs(name string) bool {
 	})
 }
 
-func holdsOurs(dir string) bool {
-	files, err := os.ReadDir(dir)
-	return err == nil && slices.ContainsFunc(files, func(f fs.DirEntry) bool { return isOurs(f.Name()) })
-}
-
 // removeOurs removes what musafir wrote, the mark that there is a camp last, and the
-// directory if nothing else is in it. It gives the bytes that were freed.
-func removeOurs(dir string) (bytes int64, err error) {
+// directory if nothing else is in it. It gives the bytes that were freed, and what is
+// left.
+func removeOurs(dir string) (bytes int64, left []string, err error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
-		return 0, fmt.Errorf("read data directory: %w", err)
+		return 0, nil, fmt.Errorf("read data directory: %w", err)
 	}
 	slices.SortStableFunc(files, func(x, y fs.DirEntry) int { return last(x) - last(y) })
 	for _, f := range files {
 		if !isOurs(f.Name()) {
+			left = append(left, f.Name())
 			continue
 		}
 		path := filepath.Join(dir, f.Name())
 		bytes += sizeOf(path)
 		if err := os.RemoveAll(path); err != nil {
-			return bytes, fmt.Errorf("remove: %w", err)
+			return bytes, left, fmt.Errorf("remove: %w", err)
 		}
 	}
 	_ = os.Remove(dir) // where it is empty
-	return bytes, nil
+	return bytes, left, nil
 }
 
 func last(f fs.DirEntry) int {
@@ -182,14 +192,17 @@ func sizeOf(path string) (bytes int64) {
 	return bytes
 }
 
-func (a *app) sayWiped(dir string, bytes int64) error {
+func (a *app) sayWiped(dir string, bytes int64, left []string) error {
 	if a.json {
 		return a.printJSON(map[string]any{"wiped": dir, "bytes": bytes})
 	}
 	a.print("%s is wiped: its keys were overwritten and removed, then %d MB of data, which nobody can read any more, wherever the disk may keep some of it.\n", dir, bytes>>20)
 	if a.keyFile != "" {
-		a.print("The key file %s was left; it opens nothing any more.\n", a.keyFile)
+		a.print("The key file %s was left.\n", a.keyFile)
 	}
-	a.print("Other devices keep what they hold, and this device's place in the camp.\n")
+	if len(left) > 0 {
+		a.print("What is not musafir's was left there: %s\n", printable(strings.Join(left, ", ")))
+	}
+	a.print("Other devices keep what they hold, and this device in their list.\n")
 	return nil
 }

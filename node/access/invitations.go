@@ -20,7 +20,7 @@ const (
 
 // Errors of invitations.
 var (
-	ErrNoInvitation = errors.New("no such invitation is open here: it was used, or ended by wrong codes, or made on another device")
+	ErrNoInvitation = errors.New("no such invitation is open here: it was used, or ended by wrong codes or a restart, or made on another device")
 	ErrExpired      = errors.New("the invitation has expired: ask for a new one")
 	ErrWrongCode    = errors.New("the code is wrong")
 	ErrNameTaken    = errors.New("an open invitation has the same name: draw another code")
