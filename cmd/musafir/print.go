@@ -88,6 +88,7 @@ type (
 			Entries, Records, Conflicts, Quarantined uint64
 		} `json:"counts"`
 		Peers []api.Peer `json:"peers"`
+		Lock  string     `json:"lock"`
 		Disk  struct {
 			Free  uint64 `json:"free"`
 			Used  uint64 `json:"used"`

@@ -31,7 +31,7 @@ type service struct {
 // newService takes whom to let in, and fills in the rest.
 func newService(d *device, c api.Config) *service {
 	s := &service{device: d, stopping: make(chan struct{})}
-	c.Backend, c.Version, c.Status, c.Stopping, c.Advice = d, programVersion(), storeStatus, s.stopping, d.advice
+	c.Backend, c.Version, c.Status, c.Stopping, c.Advice, c.Lock = d, programVersion(), storeStatus, s.stopping, d.advice, d.lockedBy
 	h := api.New(c)
 	s.server = &http.Server{
 		Handler: h.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"musafir/node/api"
+	"musafir/store"
 )
 
 const statusPoll = 100 * time.Millisecond
@@ -128,10 +129,15 @@ func printStatus(w io.Writer, s statusDoc) {
 		fmt.Fprintf(w, "held back\t%d entries\n", s.Counts.Quarantined)
 	}
 	printInTouch(w, s)
+	if s.Lock != "" {
+		fmt.Fprintf(w, "locked by\t%s\n", lockWords[s.Lock])
+	}
 	fmt.Fprintf(w, "disk\t%d MB used, %d MB free (%s)\n", s.Disk.Used>>20, s.Disk.Free>>20, s.Disk.State)
 	fmt.Fprintf(w, "state root\t%s\n", s.StateRoot)
 	fmt.Fprintf(w, "version\t%s\n", s.Version)
 }
+
+var lockWords = map[string]string{string(store.ByPassphrase): "a passphrase", string(store.ByKeyFile): "a key file"}
 
 // printInTouch shows the devices that this one is in touch with.
 func printInTouch(w io.Writer, s statusDoc) {

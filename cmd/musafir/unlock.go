@@ -19,6 +19,15 @@ import (
 	"musafir/store"
 )
 
+// lockedBy is what opens the data, "" where that is not known.
+func (d *device) lockedBy() string {
+	kind, err := store.LockOf(d.Path)
+	if err != nil {
+		return ""
+	}
+	return string(kind)
+}
+
 // advice is what people should know about how the data is locked.
 func (d *device) advice() []api.Advice {
 	if !store.KeyBeside(d.Path) {

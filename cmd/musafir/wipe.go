@@ -123,7 +123,8 @@ func (a *app) stopDaemon(ctx context.Context, dir string) error {
 	}
 	for _, end := range ends {
 		_ = end() // whether it helps is seen by what follows
-		if free(ctx, dir) {
+		if patiently(ctx, daemonEnd, func() bool { return !store.InUse(dir) }) {
+			patiently(ctx, daemonAnswer, func() bool { return !isAlive(p) }) // it has let go, and has a few words to say
 			a.say("Musafir, which ran here, is stopped.")
 			return nil
 		}
@@ -131,10 +132,9 @@ func (a *app) stopDaemon(ctx context.Context, dir string) error {
 	return fmt.Errorf("musafir still runs here (process %d)", run.PID)
 }
 
-// free waits until nobody has the directory open, or for as long as a daemon may take
-// to end.
-func free(ctx context.Context, dir string) bool {
-	for deadline := time.Now().Add(daemonEnd); store.InUse(dir); {
+// patiently waits for a condition, and tells whether it came.
+func patiently(ctx context.Context, most time.Duration, met func() bool) bool {
+	for deadline := time.Now().Add(most); !met(); {
 		if time.Now().After(deadline) || pause(ctx, daemonPoll) != nil {
 			return false
 		}

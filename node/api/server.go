@@ -22,6 +22,7 @@ type Config struct {
 	Hosts    []string                                   // names and addresses, without port, beside those of this machine
 	Status   func(error) (httpStatus int, title string) // of errors that the API does not know; 0: it does not know either
 	Log      *slog.Logger                               // gets the pattern of a route, never an id or a value
+	Lock     func() string                              // what opens the device's data; nil: not known
 	Advice   func() []Advice                            // on what the API itself does not know; nil: none
 	Stopping <-chan struct{}                            // closed when the device stops: whoever follows is let go; nil: never
 }

@@ -58,6 +58,7 @@ type status struct {
 	Peers     []Peer `json:"peers"` // in touch now
 	Clock     clock  `json:"clock"`
 	Disk      disk   `json:"disk"`
+	Lock      string `json:"lock,omitempty"` // "passphrase" or "key-file"
 
 	Warnings []string `json:"warnings"` // in words, the clock's among them
 	Notices  []Notice `json:"notices"`
@@ -69,6 +70,9 @@ func (s *Server) status(c *call) error {
 		Device: s.self(), Version: s.cfg.Version,
 		Digest: hex.EncodeToString(digest[:]), StateRoot: hex.EncodeToString(root[:]),
 		Disk: disk{State: "ok"}, Notices: append([]Notice{}, s.backend.Notices()...),
+	}
+	if s.cfg.Lock != nil {
+		doc.Lock = s.cfg.Lock()
 	}
 	var err error
 	if doc.Peers, err = s.inTouch(c); err != nil {
