@@ -174,6 +174,11 @@ func (g *Group) control(key ed25519.PrivateKey, at crdt.Place, id crdt.EntryID, 
 	if err := g.next.Members.Check(at, id, e); err != nil {
 		return &crdt.EditError{Err: err}
 	}
+	// Not within a stretch of records: it would not count there, and a stretch has to
+	// fit into a batch.
+	if err := g.seal(); err != nil {
+		return g.failed(err)
+	}
 	log := at.Log
 	if at.Seq == 0 {
 		log = crdt.LogID(id)

@@ -111,5 +111,6 @@ func (r *Replica) reconsider(s *session, moved []uint32) error {
 			return ok
 		})
 	}
+	r.rest(s)
 	return failed
 }

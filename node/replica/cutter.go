@@ -50,23 +50,33 @@ type cutter struct {
 	frame wire.Batch // that is not out yet
 	size  int        // of its entries
 	last  *crdt.Item
-	tips  map[uint32]tip // the last entry of each branch
-	kept  []wire.SealAt  // of others that are to be shown on their own
+	tips  map[uint32]mark // the last entry of each branch
+	shown []mark          // others, which are to be shown on their own
+	kept  int             // seals over those
 	next  map[uint32]uint64
 
 	number int // of entries in it
 }
 
-// A tip is the last entry of a branch in a batch, with its seal.
-type tip struct {
-	wire.SealAt
-	number int // among the entries of the batch
+// A mark is an entry of a batch, with its seal.
+type mark struct {
+	sealed
+	seal   *crdt.Seal // nil: it has none
+	number int        // among the entries of the batch
 }
 
 func (c *cutter) begin() {
-	c.cost, c.bytes, c.last, c.kept = 0, 0, nil, nil
-	c.tips, c.next = map[uint32]tip{}, map[uint32]uint64{}
+	c.cost, c.bytes, c.last, c.shown, c.kept = 0, 0, nil, nil, 0
+	c.tips, c.next = map[uint32]mark{}, map[uint32]uint64{}
 	c.number = 0
+}
+
+// nameOf is what a seal over an entry calls it.
+func nameOf(it *crdt.Item) sealed {
+	if it.At.Seq == 0 {
+		return sealed{crdt.LogID(it.ID), 0}
+	}
+	return sealed{it.At.Log, it.At.Seq}
 }
 
 func cost(bytes int) int { return bytes + entryBeside }
@@ -89,16 +99,13 @@ func (c *cutter) add(it *crdt.Item) error {
 	return c.close()
 }
 
-// close puts the stretch into the batch.
+// close puts the stretch into the batch, or into one of its own.
 func (c *cutter) close() error {
-	size, branches := 0, map[uint32]bool{}
-	for _, it := range c.stretch {
-		size += cost(len(it.Raw))
-		branches[it.Branch] = true
+	fits, err := c.fits()
+	if err != nil {
+		return err
 	}
-	lines := len(c.tips) + len(c.kept)
-	tooMuch := c.cost+size > MaxBatchCost || whole(c.cost+size, lines+len(branches)) > commitCost || lines > sealsMax
-	if c.cost > 0 && tooMuch {
+	if c.cost > 0 && !fits {
 		if err := c.end(); err != nil {
 			return err
 		}
@@ -116,6 +123,34 @@ func (c *cutter) close() error {
 	return nil
 }
 
+// fits tells whether the batch is still one that a reader takes, with the stretch.
+func (c *cutter) fits() (bool, error) {
+	size, lines, err := c.weight()
+	size += c.cost
+	lines += len(c.tips) + c.kept
+	return size <= MaxBatchCost && whole(size, lines) <= commitCost && lines <= sealsMax, err
+}
+
+// weight is what the stretch costs, and how many seals it brings at most: one for
+// each of its branches, and one for each entry before the last that keeps its own.
+func (c *cutter) weight() (size, lines int, err error) {
+	last := map[uint32]*crdt.Item{}
+	for _, it := range c.stretch {
+		size += cost(len(it.Raw))
+		if before := last[it.Branch]; before != nil && before.Seal != nil {
+			shown, err := c.isShown(nameOf(before))
+			if err != nil {
+				return 0, 0, err
+			}
+			if shown {
+				lines++
+			}
+		}
+		last[it.Branch] = it
+	}
+	return size, lines + len(last), nil
+}
+
 // put puts an entry into the frame.
 func (c *cutter) put(it *crdt.Item) error {
 	if c.size > 0 && c.size+len(it.Raw) > frameBytes {
@@ -123,12 +158,8 @@ func (c *cutter) put(it *crdt.Item) error {
 			return err
 		}
 	}
-	log := it.At.Log
-	if it.At.Seq == 0 {
-		log = crdt.LogID(it.ID)
-	}
 	if last := c.last; last == nil || len(c.frame.Runs) == 0 || last.Branch != it.Branch || last.At.Seq+1 != it.At.Seq {
-		c.frame.Runs = append(c.frame.Runs, wire.Run{Log: log, Seq: it.At.Seq, Prev: [8]byte(it.At.Prev[:8])})
+		c.frame.Runs = append(c.frame.Runs, wire.Run{Log: nameOf(it).log, Seq: it.At.Seq, Prev: [8]byte(it.At.Prev[:8])})
 	}
 	run := &c.frame.Runs[len(c.frame.Runs)-1]
 	run.Entries = append(run.Entries, it.Raw)
@@ -138,42 +169,42 @@ func (c *cutter) put(it *crdt.Item) error {
 	c.cost += cost(len(it.Raw))
 	c.next[it.Branch] = it.At.Seq + 1
 	c.number++
-	return c.seal(log, it)
+	return c.mark(it)
 }
 
-// seal takes note of an entry's seal. Births and acts keep theirs: a proof of
-// admission shows them alone.
-func (c *cutter) seal(log crdt.LogID, it *crdt.Item) error {
+// mark takes note of an entry as the last one of its branch. Of those before it
+// births and acts keep their seals: a proof of admission shows them alone.
+func (c *cutter) mark(it *crdt.Item) error {
 	if before, ok := c.tips[it.Branch]; ok {
-		shown, err := c.shown(before.SealAt)
+		shown, err := c.isShown(before.sealed)
 		if err != nil {
 			return err
 		}
 		if shown {
-			c.kept = append(c.kept, before.SealAt)
+			c.shown = append(c.shown, before)
 		}
-		delete(c.tips, it.Branch)
+		if shown && before.seal != nil {
+			c.kept++
+		}
 	}
-	if it.Seal != nil {
-		c.tips[it.Branch] = tip{wire.SealAt{Log: log, Seq: it.At.Seq, Seal: *it.Seal}, c.number}
-	}
+	c.tips[it.Branch] = mark{nameOf(it), it.Seal, c.number}
 	return nil
 }
 
-func (c *cutter) shown(s wire.SealAt) (bool, error) {
-	if s.Seq == 0 {
+func (c *cutter) isShown(s sealed) (bool, error) {
+	if s.seq == 0 {
 		return true, nil
 	}
-	control, ok := c.control[s.Log]
+	control, ok := c.control[s.log]
 	if ok {
 		return control, nil
 	}
-	birth, err := c.logs.Birth(s.Log)
+	birth, err := c.logs.Birth(s.log)
 	if err != nil {
 		return false, err
 	}
-	c.control[s.Log] = birth.Kind == crdt.ControlLog
-	return c.control[s.Log], nil
+	c.control[s.log] = birth.Kind == crdt.ControlLog
+	return c.control[s.log], nil
 }
 
 // flush sends a frame after which the batch goes on.
@@ -186,11 +217,7 @@ func (c *cutter) flush() error {
 // end sends the last frame of a batch, with the seals.
 func (c *cutter) end() error {
 	c.frame.End = true
-	c.frame.Seals = c.kept
-	// In the order of the entries: so a reader finds them at the first try.
-	for _, t := range slices.SortedFunc(maps.Values(c.tips), func(a, b tip) int { return cmp.Compare(a.number, b.number) }) {
-		c.frame.Seals = append(c.frame.Seals, t.SealAt)
-	}
+	c.frame.Seals = c.seals()
 	if err := c.flush(); err != nil {
 		return err
 	}
@@ -199,3 +226,28 @@ func (c *cutter) end() error {
 	c.begin()
 	return nil
 }
+
+// seals are those of the batch, in an order in which a reader finds each at the first
+// try, as far as there is one: of the last entries first, since it tries those first.
+func (c *cutter) seals() (list []wire.SealAt) {
+	for _, t := range slices.SortedFunc(maps.Values(c.tips), byNumber) {
+		list = append(list, t.at())
+	}
+	slices.SortFunc(c.shown, byNumber)
+	room, misses := (commitCost-c.cost)/lineBeside, 0
+	passed := map[sealed]int{} // entries of that name that a reader tries in vain
+	for _, m := range c.shown {
+		// A stretch may have got more seals later than a batch has room for.
+		if m.seal == nil || len(list) >= room || misses+passed[m.sealed] > missesMax {
+			passed[m.sealed]++
+			continue
+		}
+		misses += passed[m.sealed]
+		list = append(list, m.at())
+	}
+	return list
+}
+
+func byNumber(a, b mark) int { return cmp.Compare(a.number, b.number) }
+
+func (m *mark) at() wire.SealAt { return wire.SealAt{Log: m.log, Seq: m.seq, Seal: *m.seal} }

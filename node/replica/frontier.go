@@ -7,11 +7,8 @@ import (
 	"musafir/node/wire"
 )
 
-// Rules of frontiers.
-var (
-	errOffers = errors.New("it names too many heads that nobody holds")
-	errBase   = errors.New("it names a frontier that nobody spoke of")
-)
+// A rule of frontiers.
+var errBase = errors.New("it names a frontier that nobody spoke of")
 
 // sendFrontier tells all that we hold.
 func (r *Replica) sendFrontier(s *session) { r.sendHeads(s, base{}, false) }
@@ -54,6 +51,16 @@ func (r *Replica) reset(s *session) {
 	r.sendFrontier(s)
 }
 
+// rest asks for the heads that we had no room for, once those that we noted have come:
+// of what we then hold the peer makes no offer, and the others have room. If none
+// comes the source is told our frontier anyway: see want.
+func (r *Replica) rest(s *session) {
+	if s.omitted && s.offers.n == 0 {
+		s.omitted, s.asksRest = false, true
+		r.reset(s)
+	}
+}
+
 // frontier takes what the peer holds, all of it or what it adds to the base that we
 // named. In a live session it says that the peer begins anew.
 func (r *Replica) frontier(s *session, f *wire.Frontier) error {
@@ -68,7 +75,7 @@ func (r *Replica) frontier(s *session, f *wire.Frontier) error {
 			s.sent = s.holds.clone()
 		}
 	}
-	if err := r.heads(s, f.Heads); err != nil || r.gone(s) {
+	if err := r.heads(s, f.Heads); err != nil {
 		return err
 	}
 	if s.parting = f.More; f.More {
@@ -101,6 +108,7 @@ func (r *Replica) anew(s *session) {
 	s.holds, s.sent = &holding{}, &holding{}
 	s.epoch++
 	s.offers.clear()
+	s.omitted, s.asksRest = false, false
 	clear(s.unclear)
 	clear(s.trailed)
 	clear(s.feeds)
@@ -113,7 +121,8 @@ func (r *Replica) anew(s *session) {
 // have takes what the peer holds since it last told.
 func (r *Replica) have(s *session, f *wire.Have) error {
 	before := s.offers.n
-	if err := r.heads(s, f.Heads); err != nil || r.gone(s) {
+	s.asksRest = s.asksRest && s.resetIs // not asked yet
+	if err := r.heads(s, f.Heads); err != nil {
 		return err
 	}
 	s.unacked = 0
@@ -142,8 +151,8 @@ func (r *Replica) heads(s *session, heads []wire.Head) error {
 				delete(s.feeds, n) // it gets it elsewhere
 			}
 			r.holdsToo(s, n, h.Seq)
-		} else if r.offered(s, h); r.gone(s) {
-			return nil
+		} else {
+			r.offered(s, h)
 		}
 	}
 	return nil
@@ -152,10 +161,11 @@ func (r *Replica) heads(s *session, heads []wire.Head) error {
 // offered takes note of a head that we do not hold. Where we hold less of its log
 // there is nothing to be sent. Where we hold another branch of it one of the two
 // sees a head that is no longer than its own, and shows the way back: until then we
-// do not know how much the peer holds.
+// do not know how much the peer holds. What there is no room for it names again, once
+// we hold the others: see rest.
 func (r *Replica) offered(s *session, h wire.Head) {
 	if s.offers.n >= maxOffers {
-		r.refuse(s, errOffers)
+		s.omitted = true
 		return
 	}
 	s.offers.add(h, r.now)

@@ -26,7 +26,7 @@ const (
 	parkMax      = 64        // of these batches: each commit tries all of them
 	trailsMax    = 256       // branches of one log whose way back is shown: of others too much may be sent
 	windowBytes  = 1 << 20   // of credit to the source
-	maxOffers    = 1 << 16   // heads that a peer may name and we do not hold
+	maxOffers    = 1 << 16   // heads of a peer that are remembered and we do not hold; more it names again later
 	offersOfLog  = 16        // of one log that are remembered
 )
 

@@ -58,6 +58,8 @@ type session struct {
 
 	// What comes from there.
 	offers   offers
+	omitted  bool        // it named heads for which there was no room among the offers
+	asksRest bool        // it was told our frontier, so that it names them again, and has not yet
 	parked   []*Received // that build on what is not held yet
 	granted  int         // bytes that we let it send
 	progress int64       // when it last sent something, as our source

@@ -66,7 +66,7 @@ func TestParked(t *testing.T) {
 	birth := must(verify(a, a.store, a.cut(a.own(0)[:1:1])))[0]
 	late := *birth
 	birth.Items, late.Items = birth.Items[:1], late.Items[1:]
-	birth.Seals, late.Seals = birth.Seals[:1], late.Seals[1:]
+	birth.Seals, late.Seals = birth.Seals[1:], late.Seals[:1] // that of the last entry stands first
 
 	b.greet(1, 1, [32]byte{1})
 	b.step(replica.Framed{Session: 1, Frame: &wire.Frontier{Heads: a.heads(false)}})

@@ -95,7 +95,7 @@ func (r *Replica) lacking(holds *holding) (n uint64) {
 
 // synced tells whether both sides of a session hold the same.
 func (r *Replica) synced(s *session) bool {
-	return s.phase == live && s.offers.n == 0 && r.lacking(s.holds) == 0
+	return s.phase == live && s.offers.n == 0 && !s.omitted && !s.asksRest && r.lacking(s.holds) == 0
 }
 
 // Digest names all that this device holds: equal digests, equal entries.

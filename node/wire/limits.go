@@ -38,10 +38,9 @@ const (
 
 // Limits that span frames. The session keeps them, since a frame knows of no other.
 const (
-	MaxBatchBytes    = 4 << 20   // of entries in all frames of a batch
-	MaxBatchEntries  = 1 << 16   // in all frames of a batch
-	MaxFrontierHeads = 1 << 18   // in all frames of a frontier
-	FreeBytes        = 128 << 10 // of entries that may be on their way unasked: not granted, not acknowledged
+	MaxBatchBytes   = 4 << 20   // of entries in all frames of a batch
+	MaxBatchEntries = 1 << 16   // in all frames of a batch
+	FreeBytes       = 128 << 10 // of entries that may be on their way unasked: not granted, not acknowledged
 
 	ProofWithinMs = 2_000  // from Prove to Proof
 	BeatBusyMs    = 5_000  // between beats while work is outstanding
