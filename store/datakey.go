@@ -57,9 +57,6 @@ func (l Lock) kind() LockKind {
 	return ByKeyFile
 }
 
-// ownKeyFile tells whether the key file is the directory's own.
-func (l Lock) ownKeyFile() bool { return l.Passphrase == "" && l.KeyFile == "" }
-
 // LockOf tells what opens the data key of a directory.
 func LockOf(path string) (LockKind, error) {
 	if err := readFormat(path); err != nil {

@@ -542,17 +542,6 @@ func (x *siege) nothing(t *testing.T, id string) {
 	}
 }
 
-// shows waits until both honest devices show a record with a number.
-func (x *siege) shows(t *testing.T, id string, n int64) {
-	t.Helper()
-	for _, d := range x.daemons {
-		await(t, "forged/"+id+" to be there", func() bool {
-			r, ok := d.find("forged", id)
-			return ok && r.Fields["n"] == float64(n)
-		})
-	}
-}
-
 // told makes sure that the victim shows the attacker, a member, and why it was sent
 // away, in words.
 func (x *siege) told(t *testing.T, m *attacker, want string) {
