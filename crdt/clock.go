@@ -18,8 +18,11 @@ func TimeAt(ms int64) Time { return Time(min(max(ms, 0), msMax)) << 16 }
 // Ms is the wall-clock part, in milliseconds since 1970 UTC.
 func (t Time) Ms() int64 { return int64(t >> 16) }
 
-// Wall is the wall-clock part as a time in UTC.
-func (t Time) Wall() time.Time { return time.UnixMilli(t.Ms()).UTC() }
+// latestMs is the end of the year 9999: RFC 3339 writes none later.
+const latestMs = 253_402_300_799_999
+
+// Wall is the wall-clock part as a time in UTC, at the latest the end of the year 9999.
+func (t Time) Wall() time.Time { return time.UnixMilli(min(t.Ms(), latestMs)).UTC() }
 
 // A Clock yields hybrid times. The device's own time is an argument.
 // After Kulkarni et al., "Logical Physical Clocks" (2014), with a bound.

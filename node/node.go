@@ -228,7 +228,17 @@ func (n *Node) loop(ctx context.Context) error {
 		}
 		for len(n.ingest) > 0 {
 			n.commit(nil)
+			n.commitWaiting() // whoever writes here does not wait for all that others sent
 		}
+	}
+}
+
+// commitWaiting commits what was written here, if anything was.
+func (n *Node) commitWaiting() {
+	select {
+	case r := <-n.queue:
+		n.commit(r)
+	default:
 	}
 }
 

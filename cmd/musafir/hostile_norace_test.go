@@ -2,4 +2,7 @@
 
 package main
 
-const raceFactor = 1
+const (
+	raceFactor = 1
+	raceShare  = 1
+)
