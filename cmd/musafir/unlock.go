@@ -155,21 +155,25 @@ func (a *app) askPassphrase(ctx context.Context, prompt string) (string, error) 
 
 // readPassphrase reads a file that holds nothing else.
 func readPassphrase(path string) (string, error) {
+	return readSecret("--passphrase-file", path, checkPassphrase)
+}
+
+// readSecret reads the file that a flag names, and checks what is in it.
+func readSecret(flag, path string, check func(string) (string, error)) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", usage(fmt.Errorf("--passphrase-file: %w", err))
+		return "", usage(fmt.Errorf("%s: %w", flag, err))
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxPassphraseBytes+3))
 	if err != nil {
-		return "", fmt.Errorf("--passphrase-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	phrase, err := checkPassphrase(text)
+	text, err := check(strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"))
 	if err != nil {
-		return "", fmt.Errorf("--passphrase-file %s: %w", path, err)
+		return "", fmt.Errorf("%s %s: %w", flag, path, err)
 	}
-	return phrase, nil
+	return text, nil
 }
 
 func checkPassphrase(text string) (string, error) {
