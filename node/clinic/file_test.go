@@ -313,6 +313,10 @@ func TestClinicFileApart(t *testing.T) {
 }
 
 func TestClinicFileErrors(t *testing.T) {
+	long := ""
+	for i := range 10 {
+		long += fmt.Sprintf("{name: A%d, content: %s},", i, strings.Repeat("x", 8000))
+	}
 	for text, want := range map[string][]string{
 		"":                               {"line 1: there is nothing in the file"},
 		"# x\n":                          {"line 1: there is nothing in the file"},
@@ -348,6 +352,10 @@ func TestClinicFileErrors(t *testing.T) {
 		"event_forms:\n- name: a\n  fields:\n  - name: A\n  - name: A":                                              {`line 5: the field "A" stands in the form already`},
 		"clinics:\n- name: a\ndrugs:\n- {generic_name: p, form: f, route: r, dosage_quantity: 5, dosage_units: mg, stock: [{clinic: a, batch: b, expires: soon, quantity: -1}]}": {
 			`line 4: "expires" is a day such as 2027-03-31`, `line 4: "quantity" is a whole number`},
+		"clinics:\n- name: \xff": {"line 2: this is not UTF-8"},
+		"a: \x00\nb: \xff":       {"line 2: this is not UTF-8"},
+		"event_forms:\n- name: a\n  fields:\n  - {name: A, content: " + strings.Repeat("x", 9000) + "}": {`line 4: "content" has 9000 bytes, the limit is 8192`},
+		"event_forms:\n- name: a\n  fields: [" + long + "]":                                             {"line 2: a has 8", "make two of it"},
 		"settings: 7": {"line 1: \"settings\" are written as namespaces"},
 	} {
 		f, err := clinic.ReadFile(text, clinic.Known{Camp: camp})

@@ -132,44 +132,58 @@ func (f *eventForm) translate(t translation) {
 
 func (f *eventForm) field(n node) {
 	o := f.r.object(n, "a field of an event form", "name", "key", "id", "type", "description", "required", "options", "multi", "units", "content", "size")
-	name, ok := o.words("name", f.language)
-	key := o.key(name[f.language])
-	kind := o.kind()
-	display := kind == "note" || kind == "separator"
-	switch {
-	case key == "" && display:
-		f.r.fail(n.line, "a field of the type %q needs \"key\"", kind)
-	case !display && (!ok || name[f.language] == ""):
-		f.r.fail(n.line, "a field of an event form needs \"name\"")
-	}
-	field := eventField{ID: o.id("event_field", f.key, key), Name: name[f.language], Options: []eventOption{}}
+	name, _ := o.words("name", f.language)
+	description, _ := o.words("description", f.language)
+	key, kind := o.key(name[f.language]), o.kind()
+	field := eventField{ID: o.id("event_field", f.key, key), Name: name[f.language], Description: description[f.language]}
 	for _, k := range eventKinds {
 		if k.name == kind {
 			field.FieldType, field.InputType = k.fieldType, k.inputType
 		}
 	}
-	if slices.ContainsFunc(f.fields, func(x eventField) bool { return x.ID == field.ID || x.Name != "" && x.Name == field.Name }) {
-		f.r.fail(n.line, "the field %q stands in the form already", cmp.Or(field.Name, key))
-	}
-	description, _ := o.words("description", f.language)
-	field.Description = description[f.language]
+	f.checkField(n, field, key, kind)
 	field.Required, _ = o.bool("required", false)
 	field.Multi, _ = o.bool("multi", kind == "checkbox")
 	field.Content, _ = o.text("content")
-	if display {
+	if isDisplay(kind) {
 		field.Size = o.oneOf("size", "md", "xxl", "xl", "lg", "md", "sm")
 	}
 	t := translation{FieldID: field.ID, Name: name, Description: description}
-	field.Options, t.Options = f.options(o, "options")
 	field.Units, _ = f.options(o, "units")
-	if kind == "yes_no" && len(field.Options) == 0 {
-		field.Options, t.Options = yesNo(f.language)
-	}
-	if len(field.Options) == 0 && slices.Contains([]string{"radio", "select", "checkbox"}, kind) {
-		f.r.fail(n.line, "a field of the type %q needs \"options\"", kind)
-	}
+	field.Options, t.Options = f.choices(o, kind)
 	f.translate(t)
 	f.fields = append(f.fields, field)
+}
+
+// isDisplay tells whether a field is only there to be read.
+func isDisplay(kind string) bool { return kind == "note" || kind == "separator" }
+
+// checkField wants a name, by which the app keeps what is filled in, and one of its own.
+func (f *eventForm) checkField(n node, field eventField, key, kind string) {
+	switch {
+	case isDisplay(kind) && key == "":
+		f.r.fail(n.line, "a field of the type %q needs \"key\"", kind)
+	case !isDisplay(kind) && field.Name == "":
+		f.r.fail(n.line, "a field of an event form needs \"name\"")
+	}
+	if slices.ContainsFunc(f.fields, func(x eventField) bool { return x.ID == field.ID || x.Name != "" && x.Name == field.Name }) {
+		f.r.fail(n.line, "the field %q stands in the form already", cmp.Or(field.Name, key))
+	}
+}
+
+// choices are what one may choose in a field.
+func (f *eventForm) choices(o object, kind string) ([]eventOption, map[string]words) {
+	options, texts := f.options(o, "options")
+	if len(options) > 0 {
+		return options, texts
+	}
+	switch kind {
+	case "yes_no":
+		return yesNo(f.language)
+	case "radio", "select", "checkbox":
+		f.r.fail(o.line, "a field of the type %q needs \"options\"", kind)
+	}
+	return options, texts
 }
 
 func (o object) kind() string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml" // YAML with the line of each thing; well kept, and of no dependencies
 	"github.com/goccy/go-yaml/ast"
@@ -73,6 +74,9 @@ func readYAML(text string) (n node, err error) {
 			n, err = node{}, FileErrors{{1, errors.New("this is no YAML file that can be read")}}
 		}
 	}()
+	if !utf8.ValidString(text) {
+		return node{}, FileErrors{{lineNotUTF8(text), errors.New("this is not UTF-8: save the file as UTF-8")}}
+	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(text, "\ufeff"))
 	if err := checkTokens(tokens); err != nil {
 		return node{}, err
@@ -91,6 +95,17 @@ func readYAML(text string) (n node, err error) {
 	r := treeReader{}
 	n = r.node(docs[0].Body)
 	return n, r.failed()
+}
+
+func lineNotUTF8(text string) int {
+	n := 1
+	for line := range strings.Lines(text) {
+		if !utf8.ValidString(line) {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func syntaxError(err error) error {
