@@ -38,6 +38,8 @@ func TestReadme(t *testing.T) {
 		{"./musafir up\n", "./musafir up --http 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0 2>up.err & trap 'kill $(jobs -p)' EXIT\n" +
 			"for i in $(seq 600); do test -f $XDG_DATA_HOME/musafir/run.json && break; sleep 0.05; done\n"},
 		{"./musafir passphrase set\n", "echo 'tent camel river seven' >words && ./musafir passphrase set --new-passphrase-file words\n"}, // there is no terminal
+		{"./musafir apply clinic.yaml\n", "./musafir apply clinic.yaml --yes\n"},                                                         // likewise
+		{"./musafir user add ", "echo 'river goat' >password && ./musafir user add --password-file password "},                           // likewise
 		{"~/.local/share/musafir", "$XDG_DATA_HOME/musafir"},
 		{"~/musafir-tent", "$XDG_DATA_HOME/tent"},
 		{"/ip4/0.0.0.0/tcp/0", freeListen},
@@ -56,6 +58,7 @@ func TestReadme(t *testing.T) {
 	for _, want := range []string{
 		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
 		`OK: The other device of the camp is in touch: "tent".`,
+		"New: clinic Camp clinic", "amina@example.org  Amina  provider  Camp clinic  may log in",
 		"is locked with the new passphrase now",
 	} {
 		if !strings.Contains(out, want) {

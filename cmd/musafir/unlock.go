@@ -165,6 +165,11 @@ func (a *app) askPassphrase(ctx context.Context, prompt, instead string) (string
 
 // readPassphrase reads a file that holds nothing else.
 func readPassphrase(flag, path string) (string, error) {
+	return readSecret(flag, path, checkPassphrase)
+}
+
+// readSecret reads the file that a flag names, and checks what is in it.
+func readSecret(flag, path string, check func(string) (string, error)) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", usage(fmt.Errorf("%s: %w", flag, err))
@@ -175,12 +180,11 @@ func readPassphrase(flag, path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	text := strings.TrimPrefix(string(b), "\ufeff") // which some editors of Windows put before it
-	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-	phrase, err := checkPassphrase(text)
+	text, err = check(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"))
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", flag, path, err)
 	}
-	return phrase, nil
+	return text, nil
 }
 
 // isUnseen tells of marks of direction and the like. Two that join letters or keep them

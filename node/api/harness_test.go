@@ -346,7 +346,7 @@ func plain(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filte
 }
 
 func TestMain(m *testing.M) {
-	for _, t := range []string{"application/x-ndjson", "application/gzip", "application/octet-stream", "text/event-stream"} {
+	for _, t := range []string{"application/x-ndjson", "application/gzip", "application/octet-stream", "application/yaml", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(t, plain)
 	}
 	os.Exit(m.Run())

@@ -26,6 +26,7 @@ type problem struct {
 
 	ID string `json:"id,omitempty"` // under which the log says more
 
+	lines []lineError   // what is wrong with a file
 	cut   error         // of a request that broke off
 	retry time.Duration // after which to try again; 0: nothing is said
 
@@ -130,7 +131,14 @@ func (p *problem) write(w *response) {
 	if doc.Title == "" {
 		doc.Title = http.StatusText(doc.Status)
 	}
-	b, err := json.Marshal(doc)
+	var full any = doc
+	if p.lines != nil {
+		full = struct {
+			problem
+			Errors []lineError `json:"errors"` // in place of an import's
+		}{doc, p.lines}
+	}
+	b, err := json.Marshal(full)
 	if err != nil {
 		panic("encode problem: " + err.Error()) // strings and numbers always encode
 	}

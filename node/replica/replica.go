@@ -165,9 +165,6 @@ func (r *Replica) trust(s *session) {
 	}
 }
 
-// gone tells whether a session ended in the middle of what was done for it.
-func (r *Replica) gone(s *session) bool { return r.sessions[s.id] != s }
-
 func (r *Replica) forget(s *session) {
 	delete(r.sessions, s.id)
 	r.order = slices.DeleteFunc(r.order, func(o *session) bool { return o == s })
