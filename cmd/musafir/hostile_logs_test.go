@@ -45,7 +45,7 @@ func TestHostileLogs(t *testing.T) {
 			s, err := m.open(x.daemons[0], node.SyncProtocol)
 			check(t, err)
 			fate := m.mute(x, s, &wire.Frontier{Heads: heads})
-			if !strings.HasPrefix(fate, "hung up on") {
+			if raceShare == 1 && !strings.HasPrefix(fate, "hung up on") { // with fewer logs what waits may be little enough
 				t.Errorf("who does not read %s", fate)
 			}
 			return fate

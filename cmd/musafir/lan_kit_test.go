@@ -184,7 +184,7 @@ func (c *lanCamp) logTook(what string, start time.Time) time.Duration {
 // atMost is what somebody may rely on.
 func (c *lanCamp) atMost(limit, took time.Duration) {
 	c.t.Helper()
-	if took > limit {
+	if limit *= raceSlow; took > limit {
 		c.explain()
 		c.t.Errorf("it took %.2f s, and may take %s", took.Seconds(), limit)
 	}

@@ -1,8 +1,9 @@
-//go:build linux && !race
+//go:build !race
 
 package main
 
 const (
 	raceFactor = 1
+	raceSlow   = 1
 	raceShare  = 1
 )
