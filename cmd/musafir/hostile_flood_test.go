@@ -44,6 +44,7 @@ func (l *line) fateOf(said int) string {
 // TestHostileFloods: a member says as much as it can. It costs bounded memory, and
 // nobody else has to wait.
 func TestHostileFloods(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	x := newSiege(t)
 	x.daemons[0].load("patients", 0, 3000)

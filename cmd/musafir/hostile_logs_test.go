@@ -22,6 +22,7 @@ const (
 // TestHostileLogs: a member begins thousands of logs. All of them are valid and kept;
 // what it costs is bounded, and the others go on.
 func TestHostileLogs(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	x := newSiege(t)
 	x.daemons[0].load("patients", 0, 200)
@@ -56,6 +57,7 @@ func TestHostileLogs(t *testing.T) {
 // TestHostileForks: two entries of a member follow one, or thousands do. All are kept
 // on every device, whichever it heard of first.
 func TestHostileForks(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	x := newSiege(t)
 	t.Run("two follow one", func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 // TestHostileDependencies: a member sends what depends on more than may be, on what
 // nobody holds, and on chains that never begin.
 func TestHostileDependencies(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	x := newSiege(t)
 	a := x.daemons[0]
@@ -125,6 +126,7 @@ func namesMany(n int) []byte {
 // TestHostileReaders: a member asks for everything and reads nothing, or next to
 // nothing, in all sessions that it gets.
 func TestHostileReaders(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	x := newSiege(t)
 	x.daemons[0].load("patients", 0, 30_000)
@@ -223,6 +225,7 @@ func TestHostileConnections(t *testing.T) {
 
 // TestHostileSiblings: a record that thousands wrote to apart.
 func TestHostileSiblings(t *testing.T) {
+	notUnderRace(t)
 	t.Parallel()
 	const siblings = 2000
 	x := newSiege(t)
