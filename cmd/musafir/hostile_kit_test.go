@@ -42,7 +42,7 @@ const (
 // notUnderRace leaves out a test that is about quantities, which the race detector would
 // make a matter of minutes. It runs without, too.
 func notUnderRace(t *testing.T) {
-	if raceShare > 1 {
+	if raceFactor > 1 {
 		t.Skip("it is about quantities: it runs without the race detector")
 	}
 }

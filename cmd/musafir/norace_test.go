@@ -5,5 +5,4 @@ package main
 const (
 	raceFactor = 1
 	raceSlow   = 1
-	raceShare  = 1
 )

@@ -2,10 +2,8 @@
 
 package main
 
-// The race detector takes so many times the memory and the time. Of what is done by the
-// thousand a part is enough.
+// The race detector takes so many times the memory and the time.
 const (
 	raceFactor = 8
 	raceSlow   = 2
-	raceShare  = 3
 )
