@@ -40,6 +40,14 @@ func initDevice(t testing.TB) string {
 	return dir
 }
 
+// notUnderRace leaves out a test that is about quantities, which the race detector would
+// make a matter of minutes. It runs without, too.
+func notUnderRace(t *testing.T) {
+	if raceFactor > 1 {
+		t.Skip("it is about quantities: it runs without the race detector")
+	}
+}
+
 // freeListen lets daemons of several tests run at once.
 const freeListen = "/ip4/127.0.0.1/tcp/0"
 

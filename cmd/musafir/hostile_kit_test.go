@@ -39,14 +39,6 @@ const (
 	rssSlack = 48 << 20 // bytes
 )
 
-// notUnderRace leaves out a test that is about quantities, which the race detector would
-// make a matter of minutes. It runs without, too.
-func notUnderRace(t *testing.T) {
-	if raceFactor > 1 {
-		t.Skip("it is about quantities: it runs without the race detector")
-	}
-}
-
 // A siege is a camp of two honest devices, A and B, that run and hold the same. B
 // knows the address of A.
 type siege struct {

@@ -54,6 +54,7 @@ func timed(t *testing.T, cmd *exec.Cmd) time.Duration {
 // TestKilledRelock kills changes of the passphrase: one of the two opens the data, and
 // never both.
 func TestKilledRelock(t *testing.T) {
+	notUnderRace(t) // scrypt takes seconds there
 	t.Parallel()
 	dir := initDevice(t)
 	phrases := []string{"first words", "second words"}
