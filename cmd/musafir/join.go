@@ -58,13 +58,9 @@ func (a *app) join(ctx context.Context, t ticket, name string) error {
 	if a.dial(ctx, path) != nil {
 		return a.explainRunning(path, store.ErrInUse)
 	}
-	var dir *store.Dir
-	err := a.unlock(ctx, path, func(lock store.Lock) (err error) {
-		dir, err = openFree(path, lock)
-		return err
-	})
+	dir, err := a.openFree(ctx, path)
 	if err != nil {
-		return explainOpen(path, err)
+		return err
 	}
 	w, err := a.enter(ctx, dir, &search{
 		at: t.peers, key: t.code.FindKey(), hint: joinHint,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,6 +31,15 @@ func openFree(path string, lock store.Lock) (*store.Dir, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
+}
+
+// openFree opens it by what the flags say, or somebody types.
+func (a *app) openFree(ctx context.Context, path string) (dir *store.Dir, err error) {
+	err = a.unlock(ctx, path, func(lock store.Lock) error {
+		dir, err = openFree(path, lock)
+		return err
+	})
+	return dir, explainOpen(path, err)
 }
 
 // refuseUsed keeps a camp that holds more than the first entries of its two logs: a

@@ -23,43 +23,32 @@ the passphrase: what other devices of the camp hold is not touched by it.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.passphraseSetCommand(), a.passphraseChangeCommand(), a.passphraseRemoveCommand())
+	c.AddCommand(
+		a.newPassphraseCommand("set", "Lock the data with a passphrase in place of the key file", store.ByKeyFile),
+		a.newPassphraseCommand("change", "Replace the passphrase", store.ByPassphrase),
+		a.passphraseRemoveCommand(),
+	)
 	return c
 }
 
-// newPassphraseFlag adds the flag that names the file of the new passphrase.
-func newPassphraseFlag(c *cobra.Command, file *string) *cobra.Command {
-	c.Flags().StringVar(file, "new-passphrase-file", "", "`FILE` that holds the new passphrase; else it is asked for")
-	return c
-}
-
-func (a *app) passphraseSetCommand() *cobra.Command {
+// newPassphraseCommand replaces what opens the data by a new passphrase.
+func (a *app) newPassphraseCommand(use, short string, from store.LockKind) *cobra.Command {
 	var file string
-	return newPassphraseFlag(&cobra.Command{
-		Use:   "set",
-		Short: "Lock the data with a passphrase in place of the key file",
+	c := &cobra.Command{
+		Use:   use,
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			// Before there is a passphrase, a file with one can only mean the new one.
-			if file == "" {
-				file, a.file = a.file, ""
+			if from == store.ByKeyFile { // there is no passphrase yet: one that is given can only be the new one
+				if a.asks = false; file == "" {
+					file, a.file = a.file, ""
+				}
 			}
-			a.asks = false
-			return a.relock(c.Context(), store.ByKeyFile, func(ctx context.Context) (store.Lock, error) { return a.newLock(ctx, file) })
+			return a.relock(c.Context(), from, func(ctx context.Context) (store.Lock, error) { return a.newLock(ctx, file) })
 		},
-	}, &file)
-}
-
-func (a *app) passphraseChangeCommand() *cobra.Command {
-	var file string
-	return newPassphraseFlag(&cobra.Command{
-		Use:   "change",
-		Short: "Replace the passphrase",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.relock(c.Context(), store.ByPassphrase, func(ctx context.Context) (store.Lock, error) { return a.newLock(ctx, file) })
-		},
-	}, &file)
+	}
+	c.Flags().StringVar(&file, "new-passphrase-file", "", "`FILE` that holds the new passphrase; else it is asked for")
+	return c
 }
 
 func (a *app) passphraseRemoveCommand() *cobra.Command {

@@ -95,13 +95,9 @@ func (a *app) recover(ctx context.Context, key ed25519.PrivateKey, name string, 
 			return err
 		}
 	}
-	var dir *store.Dir
-	err := a.unlock(ctx, path, func(lock store.Lock) (err error) {
-		dir, err = openFree(path, lock)
-		return err
-	})
+	dir, err := a.openFree(ctx, path)
 	if err != nil {
-		return explainOpen(path, err)
+		return err
 	}
 	w, err := a.enter(ctx, dir, &search{
 		at: peers, hint: recoverHint,

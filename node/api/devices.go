@@ -68,18 +68,11 @@ func (s *Server) devices(c *call) error {
 
 // recover makes this device a coordinator, with the camp's recovery key.
 func (s *Server) recover(c *call) error {
-	b, err := c.body(jsonType)
+	m, err := c.soleMember("code", "the recovery key, as musafir init printed it")
 	if err != nil {
 		return err
 	}
-	members, err := parseDocument(b)
-	if err != nil {
-		return err
-	}
-	if len(members) != 1 || members[0].name != "code" {
-		return badRequest("The document is {\"code\": \"...\"}: the recovery key, as musafir init printed it.")
-	}
-	code, err := members[0].text()
+	code, err := m.text()
 	if err != nil {
 		return err
 	}

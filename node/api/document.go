@@ -160,3 +160,19 @@ func (p part) fields() ([]crdt.Field, error) {
 	}
 	return fields, nil
 }
+
+// soleMember reads a document that has one member and no other; what says what that is.
+func (c *call) soleMember(name, what string) (part, error) {
+	b, err := c.body(jsonType)
+	if err != nil {
+		return part{}, err
+	}
+	members, err := parseDocument(b)
+	if err != nil {
+		return part{}, err
+	}
+	if len(members) != 1 || members[0].name != name {
+		return part{}, badRequest("The document is {%q: \"...\"}: %s.", name, what)
+	}
+	return members[0], nil
+}

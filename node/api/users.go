@@ -249,18 +249,11 @@ func hashOf(password string) (string, error) {
 
 // setPassword gives a user a password: {"password": "..."}.
 func (s *Server) setPassword(c *call) error {
-	b, err := c.body(jsonType)
+	m, err := c.soleMember("password", "the user's new one")
 	if err != nil {
 		return err
 	}
-	members, err := parseDocument(b)
-	if err != nil {
-		return err
-	}
-	if len(members) != 1 || members[0].name != "password" {
-		return badRequest("The document is {\"password\": \"...\"}.")
-	}
-	password, err := members[0].password()
+	password, err := m.password()
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type keeper struct {
 	branches  []crdt.Branch
 	held      map[crdt.LogID]bool
 	other     *keeper
-	todo      *[]func()
+	left      *[]func()
 	now       int64
 	ended     bool
 	frontiers int // that it told
@@ -35,8 +35,8 @@ func logNumber(n int) (log crdt.LogID) {
 	return log
 }
 
-func newKeeper(t *testing.T, d *device, logs int, todo *[]func()) *keeper {
-	k := &keeper{t: t, writer: d.writer, branches: slices.Clone(d.store.Branches()), held: map[crdt.LogID]bool{}, todo: todo}
+func newKeeper(t *testing.T, d *device, logs int, left *[]func()) *keeper {
+	k := &keeper{t: t, writer: d.writer, branches: slices.Clone(d.store.Branches()), held: map[crdt.LogID]bool{}, left: left}
 	for n := range logs {
 		k.branches = append(k.branches, crdt.Branch{Log: logNumber(n), Head: head(n, 0)})
 	}
@@ -55,7 +55,7 @@ func (k *keeper) step(what any) {
 		k.offers = max(k.offers, s.Offers)
 	}
 	for _, effect := range k.r.Take() {
-		*k.todo = append(*k.todo, func() { k.effect(effect) })
+		*k.left = append(*k.left, func() { k.effect(effect) })
 	}
 }
 
@@ -101,10 +101,10 @@ func (k *keeper) stream(e replica.Stream) {
 }
 
 // settleAll does what there is to do.
-func settleAll(todo *[]func()) {
-	for len(*todo) > 0 {
-		next := (*todo)[0]
-		*todo = (*todo)[1:]
+func settleAll(left *[]func()) {
+	for len(*left) > 0 {
+		next := (*left)[0]
+		*left = (*left)[1:]
 		next()
 	}
 }
@@ -114,12 +114,12 @@ func settleAll(todo *[]func()) {
 func TestMoreLogsThanOffers(t *testing.T) {
 	a := found(t)
 	b := a.admit(2, crdt.RoleMember)
-	var todo []func()
-	full, empty := newKeeper(t, a, 2*mostOffers+100, &todo), newKeeper(t, b, 0, &todo)
+	var left []func()
+	full, empty := newKeeper(t, a, 2*mostOffers+100, &left), newKeeper(t, b, 0, &left)
 	full.other, empty.other = empty, full
 	empty.step(replica.Opened{Session: 1, Peer: a.writer.ID(), Inbound: true})
 	full.step(replica.Opened{Session: 1, Peer: b.writer.ID()})
-	settleAll(&todo)
+	settleAll(&left)
 	for range 20 {
 		if len(empty.branches) < len(full.branches) && empty.r.Quiet() {
 			t.Errorf("with %d branches of %d it thinks that it has all", len(empty.branches), len(full.branches))
@@ -128,7 +128,7 @@ func TestMoreLogsThanOffers(t *testing.T) {
 			k.now += 1000
 			k.step(replica.Tick{})
 		}
-		settleAll(&todo)
+		settleAll(&left)
 	}
 	if full.ended || empty.ended {
 		t.Error("the session was ended")
@@ -146,8 +146,8 @@ func TestMoreLogsThanOffers(t *testing.T) {
 func TestOffersThatNeverCome(t *testing.T) {
 	a := found(t)
 	b := a.admit(2, crdt.RoleMember)
-	var todo []func()
-	k := newKeeper(t, b, 0, &todo)
+	var left []func()
+	k := newKeeper(t, b, 0, &left)
 	k.step(replica.Opened{Session: 1, Peer: a.writer.ID()})
 	k.step(replica.Framed{Session: 1, Frame: &wire.Hello{Version: wire.Version, Nonce: [8]byte{1}, Digest: [32]byte{1}}})
 	k.step(replica.Framed{Session: 1, Frame: &wire.Frontier{}})
@@ -159,7 +159,7 @@ func TestOffersThatNeverCome(t *testing.T) {
 		k.now += 1000
 		k.step(replica.Framed{Session: 1, Frame: &wire.Have{Heads: heads}})
 		k.step(replica.Tick{})
-		settleAll(&todo)
+		settleAll(&left)
 	}
 	if k.ended || k.offers != mostOffers {
 		t.Errorf("ended %v, %d offers", k.ended, k.offers)
