@@ -80,16 +80,8 @@ func TestPast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := d.Join(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.OpenMemory(store.NewMemory())
-	if err != nil {
-		t.Fatal(err)
-	}
 	d.Put(t, "patients", "a", "name", "1")
-	peer := storetest.NewDevice(t, a, s)
+	peer := joined(t, d, 2)
 	peer.Take(t, d.Items...)
 	peer.Put(t, "patients", "a", "name", "2")
 	d.Put(t, "patients", "a", "name", "3") // not known to the peer

@@ -194,15 +194,7 @@ func TestShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := d.Join(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.OpenMemory(store.NewMemory())
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer := storetest.NewDevice(t, a, s)
+	peer := joined(t, d, 2)
 	peer.Put(t, crowded.Collection, crowded.ID, "allergies", "penicillin")
 	d.Take(t, peer.Items...)
 	d.Put(t, "patients", "rahima", "name", "Rahima")

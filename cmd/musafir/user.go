@@ -154,11 +154,7 @@ func (a *app) userPasswdCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			return a.with(ctx, func(c *client) error {
-				u, err := c.user(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return a.withUser(ctx, args[0], func(c *client, u *userDoc) error {
 				password, err := a.newPassword(ctx, u.Email, file)
 				if err != nil {
 					return err
@@ -186,6 +182,17 @@ func (c *client) setPassword(ctx context.Context, id, password string) (json.Raw
 
 func userPath(id, what string) string { return "/v1/users/" + url.PathEscape(id) + "/" + what }
 
+// withUser does something for the user of an address.
+func (a *app) withUser(ctx context.Context, email string, do func(*client, *userDoc) error) error {
+	return a.with(ctx, func(c *client) error {
+		u, err := c.user(ctx, email)
+		if err != nil {
+			return err
+		}
+		return do(c, u)
+	})
+}
+
 // user finds a user by the address.
 func (c *client) user(ctx context.Context, email string) (*userDoc, error) {
 	doc, err := c.call(ctx, http.MethodGet, "/v1/users", nil)
@@ -212,11 +219,7 @@ func (a *app) userSwitchCommand(what, short string) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			return a.with(ctx, func(c *client) error {
-				u, err := c.user(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return a.withUser(ctx, args[0], func(c *client, u *userDoc) error {
 				doc, err := c.call(ctx, http.MethodPost, userPath(u.ID, what), nil)
 				if err != nil {
 					return err

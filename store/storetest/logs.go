@@ -108,17 +108,13 @@ func testUnknown(t *testing.T, b *bench) {
 	b.check(t)
 }
 
-// testConduct: an entry that was written having seen an unmerged one replaces what
-// that one had replaced, whichever comes first.
-func testConduct(t *testing.T, b *bench) {
-	key := crdt.RecordKey{Collection: "patients", ID: "a"}
-	first := b.Put(t, "patients", "a", "name", "A")
-	middle := unknown(t, b.Device, Set("patients", "a", "name", "B"))
-	rc := &crdt.RecordChange{
-		Key: key, Names: []crdt.ShortID{middle.ID.Short()}, Supersedes: []uint16{0},
+// replaceName writes the name of a record having seen the one of an entry.
+func (b *bench) replaceName(t *testing.T, key crdt.RecordKey, seen crdt.EntryID) Item {
+	t.Helper()
+	change, err := b.Encode(&crdt.RecordChange{
+		Key: key, Names: []crdt.ShortID{seen.Short()}, Supersedes: []uint16{0},
 		Writes: []crdt.Write{{Path: "name", Value: crdt.Text("C"), Supersedes: []uint16{0}}},
-	}
-	change, err := b.Encode(rc)
+	})
 	if err != nil {
 		t.Fatalf("encode: %v", err)
 	}
@@ -127,6 +123,16 @@ func testConduct(t *testing.T, b *bench) {
 		t.Fatalf("write: %v", err)
 	}
 	b.Take(t, last)
+	return last
+}
+
+// testConduct: an entry that was written having seen an unmerged one replaces what
+// that one had replaced, whichever comes first.
+func testConduct(t *testing.T, b *bench) {
+	key := crdt.RecordKey{Collection: "patients", ID: "a"}
+	first := b.Put(t, "patients", "a", "name", "A")
+	middle := unknown(t, b.Device, Set("patients", "a", "name", "B"))
+	last := b.replaceName(t, key, middle.ID)
 	r, err := b.Store.Record(key)
 	if err != nil || len(r.Living()) != 1 || r.Living()[0].Entry != last.ID {
 		t.Fatalf("living after %s: %v, %v", first.ID, names(r.Living()), err)
@@ -141,18 +147,7 @@ func testPending(t *testing.T, b *bench) {
 	first := peer.Put(t, "patients", "a", "name", "A")
 	middle := unknown(t, peer, Set("patients", "a", "name", "B"))
 	key := crdt.RecordKey{Collection: "patients", ID: "a"}
-	change, err := b.Encode(&crdt.RecordChange{
-		Key: key, Names: []crdt.ShortID{middle.ID.Short()}, Supersedes: []uint16{0},
-		Writes: []crdt.Write{{Path: "name", Value: crdt.Text("C"), Supersedes: []uint16{0}}},
-	})
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	last, err := b.Write(b.Now(), nil, change)
-	if err != nil {
-		t.Fatalf("write: %v", err)
-	}
-	b.Take(t, last)
+	b.replaceName(t, key, middle.ID)
 	b.check(t)
 	b.Take(t, peer.Births...)
 	b.Take(t, first)
