@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext" // JSON as it stands, value by value
@@ -122,6 +123,15 @@ func (d document) order(nowMs int64) string {
 	return fmt.Sprintf("%0*d%c%s", orderTimeDigits, min(max(0, nowMs), latestOrderMs), d.brackets()[0], keys)
 }
 
+// orderTime is the time of an order, 0 if there is none.
+func orderTime(order string) int64 {
+	ms, err := strconv.ParseInt(order[:min(orderTimeDigits, len(order))], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return ms
+}
+
 const (
 	orderTimeDigits = 15
 	latestOrderMs   = 1e15 - 1
@@ -131,18 +141,77 @@ const (
 // order does not name stand behind, by their keys; false if this is no document that was
 // taken apart.
 func composed(parts map[string]string, order string) (text string, ok bool) {
-	if len(order) <= orderTimeDigits {
+	d, ok := arranged(parts, order)
+	if !ok {
 		return "", false
-	}
-	d := document{list: order[orderTimeDigits] == '[', parts: parts}
-	var named []string
-	if json.Unmarshal([]byte(order[orderTimeDigits+1:]), &named) != nil {
-		return "", false
-	}
-	for _, k := range append(named, slices.Sorted(maps.Keys(parts))...) {
-		if _, there := parts[k]; there && !slices.Contains(d.keys, k) {
-			d.keys = append(d.keys, k)
-		}
 	}
 	return d.text(), true
+}
+
+func arranged(parts map[string]string, order string) (document, bool) {
+	d := document{parts: make(map[string]string, len(parts))}
+	var named []string
+	switch {
+	case order == "": // whoever took it apart was not heard, but of one who changed it since
+		d.list = !ofObject(parts)
+		if len(parts) == 0 || !d.ownKeys(parts) {
+			return document{}, false
+		}
+	case len(order) <= orderTimeDigits || json.Unmarshal([]byte(order[orderTimeDigits+1:]), &named) != nil:
+		return document{}, false
+	default:
+		d.list = order[orderTimeDigits] == '['
+	}
+	for _, k := range append(named, slices.Sorted(maps.Keys(parts))...) {
+		part, there := parts[k]
+		if _, placed := d.parts[k]; !there || placed {
+			continue
+		}
+		fit, ok := d.fit(k, part)
+		if !ok {
+			return document{}, false
+		}
+		d.keys, d.parts[k] = append(d.keys, k), fit
+	}
+	return d, true
+}
+
+// ofObject tells whether all parts are members of an object: those begin with their name.
+func ofObject(parts map[string]string) bool {
+	for _, part := range parts {
+		if !strings.HasPrefix(part, `"`) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownKeys tells whether each part stands under the key that it has in a document.
+func (d document) ownKeys(parts map[string]string) bool {
+	d.parts = parts
+	d.keys = slices.Collect(maps.Keys(parts))
+	own, ok := readDocument(d.text())
+	return ok && maps.Equal(own.parts, parts)
+}
+
+// fit is a part as it can stand in the document: where one device made a list of what
+// another one changed as an object, nothing may be lost, and the text must stay JSON.
+// False if the part is none of either.
+func (d document) fit(key, part string) (string, bool) {
+	member := strings.HasPrefix(part, `"`)
+	object := part
+	if member {
+		object = "{" + part + "}"
+	}
+	if !strings.HasPrefix(object, "{") || !jsontext.Value(object).IsValid() {
+		return "", false
+	}
+	switch {
+	case d.list:
+		return object, true
+	case member:
+		return part, true
+	}
+	name, err := jsontext.AppendQuote(nil, key)
+	return string(name) + ":" + part, err == nil
 }

@@ -59,37 +59,65 @@ func rank(collection string) int {
 }
 
 func (w *Want) plan(r *crdt.Record, nowMs int64) (Change, *crdt.Edit) {
-	change := Change{Key: w.Key, Name: w.Name}
-	edit := &crdt.Edit{Key: w.Key}
+	p := planning{Change: Change{Key: w.Key, Name: w.Name}, edit: &crdt.Edit{Key: w.Key}, table: tableOf(w.Key.Collection), nowMs: nowMs}
 	if r == nil || r.Empty() {
-		change.New = true
-		change.Fields = news(w.Set)
-		edit.Set = slices.Concat(w.Set, w.First)
-		edit.Max = times(w.Key.Collection, everyTime, nowMs)
-		return change, edit
+		p.New = true
+		p.Fields = news(w.Set)
+		for _, f := range slices.Concat(w.Set, w.First) {
+			p.write(f)
+		}
+		p.edit.Max = append(p.edit.Max, times(w.Key.Collection, everyTime, nowMs)...)
+		return p.Change, p.edit
 	}
 	view := r.View()
+	p.fields = view.Fields
 	if view.Deleted {
-		edit.Undelete = true
-		change.Fields = []FieldChange{{"deleted", crdt.True, crdt.False}}
+		p.edit.Undelete = true
+		p.Fields = []FieldChange{{"deleted", crdt.True, crdt.False}}
 	}
 	for _, f := range w.Set {
-		if from := column(view.Fields, f.Key); !from.Equal(f.Value) {
-			edit.Set = append(edit.Set, f)
-			change.Fields = append(change.Fields, FieldChange{f.Key, from, f.Value})
-		}
+		p.set(f)
 	}
 	for _, f := range w.First {
-		if from := column(view.Fields, f.Key); from == nil {
-			edit.Set = append(edit.Set, f)
-			change.Fields = append(change.Fields, FieldChange{f.Key, nil, f.Value})
+		if member(p.fields, f.Key) == nil {
+			p.set(f)
 		}
 	}
-	if len(change.Fields) == 0 {
+	if len(p.Fields) == 0 {
 		return Change{}, nil
 	}
-	edit.Max = times(w.Key.Collection, greatest, nowMs)
-	return change, edit
+	p.edit.Max = append(p.edit.Max, times(w.Key.Collection, greatest, nowMs)...)
+	return p.Change, p.edit
+}
+
+// A planning is a change on its way, for people and as an edit.
+type planning struct {
+	Change
+	edit   *crdt.Edit
+	table  *Table
+	fields crdt.Value // as they are
+	nowMs  int64
+}
+
+// set makes a field what is wanted, if it is not that already.
+func (p *planning) set(f crdt.Field) {
+	from := p.table.shown(f.Key, member(p.fields, f.Key))
+	if !from.Equal(f.Value) {
+		p.Fields = append(p.Fields, FieldChange{f.Key, from, f.Value})
+		p.write(f)
+	}
+}
+
+func (p *planning) write(f crdt.Field) {
+	p.table.changeColumn(f.Key, member(p.fields, f.Key), f.Value, p.nowMs).addTo(p.edit)
+}
+
+// tableOf is a table of the app, or one of no columns.
+func tableOf(name string) *Table {
+	if t := TableOf(name); t != nil {
+		return t
+	}
+	return &Table{Name: name}
 }
 
 func news(fields []crdt.Field) (changes []FieldChange) {
@@ -112,26 +140,6 @@ func times(table string, columns []string, nowMs int64) (fields []crdt.Field) {
 		}
 	}
 	return fields
-}
-
-// column is a field's value; of a document that was taken apart the text. Nil: none.
-func column(fields crdt.Value, name string) crdt.Value {
-	v := member(fields, name)
-	if v.Kind() != crdt.KindObject {
-		return v
-	}
-	parts, order := map[string]string{}, ""
-	v.Fields(func(key string, part crdt.Value) {
-		if part.Kind() == crdt.KindText && key == orderKey {
-			order = part.Text()
-		} else if part.Kind() == crdt.KindText {
-			parts[key] = part.Text()
-		}
-	})
-	if text, ok := composed(parts, order); ok {
-		return crdt.Text(text)
-	}
-	return v
 }
 
 func member(object crdt.Value, name string) (found crdt.Value) {
@@ -202,6 +210,9 @@ func sizeOf(e *crdt.Edit) int {
 	n := fieldOverhead + len(e.Key.Collection) + len(e.Key.ID)
 	for _, f := range slices.Concat(e.Set, e.Max) {
 		n += fieldOverhead + len(f.Key) + len(f.Value)
+	}
+	for _, path := range e.Remove {
+		n += fieldOverhead + len(path)
 	}
 	return n
 }
