@@ -23,6 +23,10 @@ type Edit struct {
 	Resolve   *Resolution
 
 	Seen *Seen // what the author had read; nil: what this device holds
+
+	// From is the record as its author was shown it, of entries held here, instead of
+	// Seen: what it shows is replaced, and its siblings stay.
+	From *Record
 }
 
 // A Resolution ends a conflict: at Path the version of Entry, or Value, replaces
@@ -48,7 +52,10 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 		return nil, &EditError{Err: err}
 	}
 	c := &composer{edit: e, base: r, now: r}
-	if e.Seen != nil {
+	switch {
+	case e.From != nil:
+		c.base = e.From
+	case e.Seen != nil:
 		if err := c.rewind(all); err != nil {
 			return nil, err
 		}

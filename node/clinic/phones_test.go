@@ -1,0 +1,161 @@
+package clinic_test
+
+import (
+	"testing"
+
+	"musafir/crdt"
+	"musafir/node/clinic"
+	"musafir/node/clinic/apptest"
+)
+
+const super = "0190a000-0000-7000-8000-000000000001"
+
+// open makes a desk with a user who may do everything.
+func open(t *testing.T) *desk {
+	d := newDesk(t)
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "users", ID: super}, Set: []crdt.Field{
+		{Key: "name", Value: crdt.Text("Amina")}, {Key: "role", Value: crdt.Text("super_admin")}, {Key: "email", Value: crdt.Text("amina@example.org")},
+	}})
+	return d
+}
+
+func sync(t *testing.T, p *apptest.Phone, l *line) {
+	t.Helper()
+	p.Now = l.nowMs
+	if err := p.Sync(l); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func phone(seed uint64, d *desk) (*apptest.Phone, *line) {
+	p := apptest.New([]string{"", "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b01", "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b02"}[seed], seed)
+	p.Now = d.nowMs
+	return p, d.line(p, super)
+}
+
+func agree(t *testing.T, a, b *apptest.Phone) {
+	t.Helper()
+	if x, y := a.Dump(), b.Dump(); x != y {
+		t.Errorf("the phones differ:\n%s\n\n%s", x, y)
+	}
+	if a.Lossy+b.Lossy > 0 {
+		t.Errorf("values were lost: %v %v", a.Losses, b.Losses)
+	}
+}
+
+func TestPhonesMeet(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "রহিমা", "surname": "Begum", "sex": "female", "date_of_birth": "1994-02-01"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if bt.got["patients/"+id] != clinic.Created {
+		t.Errorf("the patient came as %v", bt.got)
+	}
+	// What a phone made does not come back to it.
+	sync(t, a, at)
+	if _, echoed := at.got["patients/"+id]; echoed {
+		t.Error("the phone's own patient came back")
+	}
+	// Nothing new: the same watermark, and nothing is written.
+	sync(t, a, at)
+	w, writes := a.Watermark(), d.writes
+	sync(t, a, at)
+	if a.Watermark() != w || d.writes != writes || len(at.got) > 0 {
+		t.Errorf("a sync with nothing new: watermark %d then %d, %d writes, rows %v", w, a.Watermark(), d.writes-writes, at.got)
+	}
+	// Both edit other columns apart.
+	a.Edit("patients", id, apptest.Columns{"phone": "017"})
+	b.Edit("patients", id, apptest.Columns{"camp": "4"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if r := a.Row("patients", id); r.Text("phone") != "017" || r.Text("camp") != "4" {
+		t.Errorf("an edit is gone: %v", r)
+	}
+	if c := d.record("patients", id).Conflicts; len(c) > 0 {
+		t.Errorf("conflicts: %v", c)
+	}
+	// Both edit one column apart: both values are kept, and both phones show the same.
+	a.Edit("patients", id, apptest.Columns{"hometown": "A"})
+	b.Edit("patients", id, apptest.Columns{"hometown": "B"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	sync(t, a, at)
+	sync(t, b, bt)
+	sync(t, a, at)
+	agree(t, a, b)
+	if c := d.record("patients", id).Conflicts; len(c) != 1 || c[0].Path != "hometown" {
+		t.Errorf("conflicts: %v", c)
+	}
+}
+
+func TestPhoneHalfFailedPush(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	sync(t, b, bt)
+	sync(t, a, at)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "phone": "1"})
+	if err := a.SyncWith(at, apptest.Faults{FailPushAfterArrival: true}); err == nil {
+		t.Fatal("the fault did not happen")
+	}
+	// The phone does not know that it arrived. It goes on editing; so does another one.
+	a.Edit("patients", id, apptest.Columns{"phone": "2"})
+	sync(t, b, bt)
+	b.Edit("patients", id, apptest.Columns{"camp": "7"})
+	sync(t, b, bt)
+	sync(t, a, at)
+	if r := a.Row("patients", id); r.Text("phone") != "2" {
+		t.Errorf("the edit after the push that failed is lost: %v", r)
+	}
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if r := a.Row("patients", id); r.Text("phone") != "2" || r.Text("camp") != "7" {
+		t.Errorf("an edit is gone: %v", r)
+	}
+	if c := d.record("patients", id).Conflicts; len(c) > 0 {
+		t.Errorf("conflicts: %v", c)
+	}
+}
+
+func TestPhoneDeletes(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	a.SoftDelete("patients", id)
+	sync(t, a, at)
+	if !d.record("patients", id).Deleted {
+		t.Error("the record is not deleted")
+	}
+	sync(t, b, bt)
+	if rows := b.Visible("patients"); len(rows) != 0 {
+		t.Errorf("the deleted patient is still shown: %v", rows)
+	}
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "patients", ID: id}, Undelete: true})
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if rows := b.Visible("patients"); len(rows) != 1 {
+		t.Errorf("the patient did not come back: %v", rows)
+	}
+	// One deletes, the other edits, apart: the edit keeps it there.
+	a.SoftDelete("patients", id)
+	b.Edit("patients", id, apptest.Columns{"camp": "9"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if rows := a.Visible("patients"); len(rows) != 1 || rows[0].Text("camp") != "9" {
+		t.Errorf("a deletion took an edit with it: %v", rows)
+	}
+}
