@@ -383,3 +383,23 @@ func (x row) sameAs(p *pushedRow) bool {
 	}
 	return true
 }
+
+// Refs are the entries in which what was pushed stands, as it is merged now.
+func (p *Pushed) Refs(look Look) (refs []crdt.Ref, err error) {
+	for _, x := range p.rows {
+		if x.err != nil {
+			continue
+		}
+		r, err := look.Record(x.key())
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			continue
+		}
+		for _, t := range r.Living() {
+			refs = append(refs, t.Ref)
+		}
+	}
+	return refs, nil
+}
