@@ -27,12 +27,11 @@ func (c changes) table(name string) *tableChanges {
 func (p *Phone) localChanges() changes {
 	all := changes{}
 	for _, name := range pushOrder {
-		for _, r := range p.inserted(name) {
-			switch r.status {
-			case Created:
-				all.table(name).created = append(all.table(name).created, r.clone())
-			case Updated:
-				all.table(name).updated = append(all.table(name).updated, r.clone())
+		for _, r := range p.find(name, pending) {
+			if x := all.table(name); r.status == Created {
+				x.created = append(x.created, r.clone())
+			} else {
+				x.updated = append(x.updated, r.clone())
 			}
 		}
 	}
@@ -46,19 +45,18 @@ func (p *Phone) changesSince(sinceMs int64) changes {
 	all, since := changes{}, float64(sinceMs)
 	for _, name := range pushOrder {
 		t := schema[name]
-		for _, r := range p.inserted(name) {
-			made, _ := r.get(t, createdAt).(float64)
-			changed, _ := r.get(t, updatedAt).(float64)
-			if r.status == Deleted || made <= since && changed <= since {
-				continue
-			}
+		later := func(r *row, column string) bool {
+			at, _ := r.get(t, column).(float64)
+			return at > since
+		}
+		for _, r := range p.find(name, func(r *row) bool { return r.status != Deleted && (later(r, createdAt) || later(r, updatedAt)) }) {
 			x := all.table(name)
-			if made > since {
+			if later(r, createdAt) {
 				x.created = append(x.created, r.clone())
 			} else {
 				x.updated = append(x.updated, r.clone())
 			}
-			if r.get(t, isDeleted) == true && changed > since {
+			if r.get(t, isDeleted) == true && later(r, updatedAt) {
 				x.deleted = append(x.deleted, r.clone())
 			}
 		}
@@ -66,10 +64,14 @@ func (p *Phone) changesSince(sinceMs int64) changes {
 	return all
 }
 
-// inserted are the rows of a table in the order in which the database gives them.
-func (p *Phone) inserted(table string) (rows []*row) {
+func pending(r *row) bool { return r.status == Created || r.status == Updated }
+
+// find gives rows of a table in the order in which the database does.
+func (p *Phone) find(table string, want func(*row) bool) (rows []*row) {
 	for _, r := range p.rows[table] {
-		rows = append(rows, r)
+		if want(r) {
+			rows = append(rows, r)
+		}
 	}
 	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(a.order, b.order) })
 	return rows

@@ -141,7 +141,7 @@ func (p *Phone) Visible(table string) []Row {
 func (p *Phone) Pending() (n int) {
 	for _, name := range pushOrder {
 		for _, r := range p.rows[name] {
-			if r.status == Created || r.status == Updated {
+			if pending(r) {
 				n++
 			}
 		}
