@@ -208,8 +208,9 @@ func (w *rowWriter) has(name string, v crdt.Value) bool {
 
 // count takes in how much there is of something in stock, if it was counted.
 func (w *rowWriter) count(v crdt.Value) error {
-	at := w.pushed.column(countedAt)
-	if w.base != nil && (numberOf(at) == nil || w.had.column(countedAt).Equal(numberOf(at))) {
+	at := numberOf(w.pushed.column(countedAt))
+	said := w.all || w.pushed.changed[countedAt]
+	if w.base != nil && (!said || at == nil || w.had.column(countedAt).Equal(at)) {
 		return nil
 	}
 	before, err := w.dispensedFrom(shelf{textIn(w.pushed.column("clinic_id")), textIn(w.pushed.column("drug_id")), textIn(w.pushed.column("batch_id"))})

@@ -85,7 +85,9 @@ func (x row) withdrawn() row {
 	return gone
 }
 
-func (x row) equal(o row) bool { return slices.EqualFunc(x.columns, o.columns, crdt.Value.Equal) }
+func (x row) equal(o row) bool {
+	return x.deleted == o.deleted && slices.EqualFunc(x.columns, o.columns, crdt.Value.Equal)
+}
 
 func (x row) column(name string) crdt.Value {
 	if i := x.table.index(name); i >= 0 {
