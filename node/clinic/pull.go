@@ -60,7 +60,8 @@ type decision struct {
 type pull struct {
 	Pull
 	book     *cursorBook
-	cursor   *Cursor // nil: not known
+	cursor   *Cursor // nil: everything is sent
+	lost     bool    // what stands behind the watermark may be known elsewhere
 	holding  holding
 	now      state
 	then     state
@@ -83,11 +84,11 @@ func Heard(look Look, client string, watermark int64) (cursor, phone bool, err e
 
 // Answer works out what a phone gets.
 func (p Pull) Answer() (*Answer, error) {
-	x := &pull{Pull: p, holding: holding{look: p.Look, client: p.Client, presented: p.Presented}}
+	x := &pull{Pull: p}
 	if err := x.read(); err != nil {
 		return nil, err
 	}
-	if x.cursor == nil && x.book.record != nil && x.elsewhere() {
+	if x.lost {
 		return x.alone()
 	}
 	if x.cursor == nil || !x.now.equal(x.then.scope) || x.holding.past.LaterCount() > listEntriesMax {
@@ -98,7 +99,8 @@ func (p Pull) Answer() (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{pull: x, list: list, Watermark: p.Presented}
-	if len(list) > 0 || len(x.withheld) > 0 {
+	first := !x.book.seen() // so that one knows, if it presents none again, that it was emptied
+	if len(list) > 0 || len(x.withheld) > 0 || first {
 		x.issue(a)
 	}
 	return a, nil
@@ -112,16 +114,19 @@ func (x *pull) read() (err error) {
 	if x.book, err = readCursors(x.Look, x.Client); err != nil {
 		return err
 	}
-	if x.Presented != 0 {
-		x.cursor, err = x.book.find(x.Presented)
-	} else if x.book.seen() {
-		x.holding.client = "" // its user emptied it: it has not even what it pushed
-	}
-	if err == nil && x.cursor == nil && x.Presented != 0 && !x.elsewhere() {
-		x.cursor, err = x.book.last()
-	}
-	if err != nil {
+	if x.holding, err = newHolding(x.Look, x.book, x.Presented); err != nil {
 		return err
+	}
+	if x.Presented != 0 {
+		if x.cursor, err = x.book.find(x.Presented); err != nil {
+			return err
+		}
+	}
+	if x.cursor == nil && x.Presented != 0 {
+		if x.cursor, err = x.book.before(x.Presented); err != nil {
+			return err
+		}
+		x.lost = x.book.record != nil && x.elsewhere() && !x.book.beyond(x.Presented)
 	}
 	s, err := scopeOf(x.Look, x.User)
 	if err != nil {
@@ -145,7 +150,7 @@ func (x *pull) read() (err error) {
 // elsewhere tells whether a watermark may be of a device that this one has not heard of
 // since.
 func (p Pull) elsewhere() bool {
-	return slices.ContainsFunc(p.Others, func(o uint16) bool { return p.Presented != 0 && issuedBy(p.Presented, o) })
+	return slices.ContainsFunc(p.Others, func(o uint16) bool { return issuedBy(p.Presented, o) })
 }
 
 func (x *pull) rowNow(table, id string) (row, bool, error) {
@@ -331,7 +336,7 @@ func (x *pull) alone() (*Answer, error) {
 	if x.Alone == nil {
 		return a, nil
 	}
-	past, err := x.everGiven()
+	past, err := x.book.pasts(x.Look)
 	if err != nil {
 		return nil, err
 	}
@@ -353,25 +358,6 @@ func (x *pull) alone() (*Answer, error) {
 		}
 	}
 	return a, nil
-}
-
-// everGiven are the pasts of all cursors of the phone that are known here.
-func (x *pull) everGiven() (pasts []Past, err error) {
-	for w := range x.book.bodies {
-		c, err := x.book.find(w)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil {
-			continue
-		}
-		p, err := x.Look.Past(c.Marks)
-		if err != nil {
-			return nil, err
-		}
-		pasts = append(pasts, p)
-	}
-	return pasts, nil
 }
 
 // onlyHere tells of a record whether all of it was written here, is nowhere else, and never
