@@ -7,14 +7,29 @@ import (
 	"musafir/crdt"
 )
 
-// relate reads what rows of one table say of others: which patients are in the scope by a
-// visit, and what is left in stock. It is read both as it is and as the phone has it.
-func (x *pull) relate() error {
-	for _, name := range links {
-		x.now.linked, x.then.linked = notNil(x.now.linked), notNil(x.then.linked)
-		if x.now.everything() && x.then.everything() {
-			continue
+// relate reads what rows of one table say of others, as far as it matters for some records,
+// or for all: which patients are in the scope by a visit, and what is left in stock. It is
+// read both as it is and as the phone has it.
+func (x *pull) relate(keys map[crdt.RecordKey]bool) error {
+	if !x.now.everything() || !x.then.everything() {
+		if err := x.relatePatients(); err != nil {
+			return err
 		}
+	}
+	for key := range keys {
+		if key.Collection == inventory || key.Collection == dispensing {
+			return x.relateStock()
+		}
+	}
+	if keys != nil {
+		return nil
+	}
+	return x.relateStock()
+}
+
+func (x *pull) relatePatients() error {
+	x.now.linked, x.then.linked = map[string]int{}, map[string]int{}
+	for _, name := range links {
 		err := x.holding.both(name, func(now, had row, has bool) {
 			if p := x.now.brings(now); p != "" {
 				x.now.linked[p]++
@@ -30,6 +45,10 @@ func (x *pull) relate() error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (x *pull) relateStock() error {
 	stocked := false
 	err := x.Look.Scan(inventory, "", false, func(*crdt.Record) (bool, error) {
 		stocked = true
@@ -45,13 +64,6 @@ func (x *pull) relate() error {
 			x.stockHad.add(had, 1)
 		}
 	})
-}
-
-func notNil(m map[string]int) map[string]int {
-	if m == nil {
-		return map[string]int{}
-	}
-	return m
 }
 
 // candidates are the records of which the row that is shown may differ from what the phone
@@ -70,14 +82,19 @@ func (x *pull) candidates() ([]crdt.RecordKey, error) {
 	for key := range x.owed {
 		keys[key] = true
 	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if err := x.relate(keys); err != nil {
+		return nil, err
+	}
 	if err := x.addStock(keys); err != nil {
 		return nil, err
 	}
 	if err := x.addCharts(keys); err != nil {
 		return nil, err
 	}
-	list := slices.SortedFunc(maps.Keys(keys), compareKeys)
-	return list, nil
+	return slices.SortedFunc(maps.Keys(keys), compareKeys), nil
 }
 
 // addStock adds the rows of stock from which something was dispensed.

@@ -92,7 +92,7 @@ func (p Pull) Answer() (*Answer, error) {
 		return x.alone()
 	}
 	if x.cursor == nil || !x.now.equal(x.then.scope) || x.holding.past.LaterCount() > listEntriesMax {
-		return x.issue(&Answer{pull: x, all: true}), nil
+		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
 	}
 	list, err := x.list()
 	if err != nil {
@@ -135,13 +135,10 @@ func (x *pull) read() (err error) {
 	x.now = state{scope: s, row: x.rowNow}
 	x.then = state{scope: s, row: x.rowThen}
 	if x.cursor == nil {
-		return x.relate()
+		return nil
 	}
 	x.then.scope = s.asSeen(x.cursor)
 	if x.holding.past, err = x.Look.Past(x.cursor.Marks); err != nil {
-		return err
-	}
-	if err := x.relate(); err != nil {
 		return err
 	}
 	return x.readOwed()
@@ -335,6 +332,9 @@ func (x *pull) alone() (*Answer, error) {
 	a := &Answer{pull: x, Watermark: x.Presented}
 	if x.Alone == nil {
 		return a, nil
+	}
+	if err := x.relate(nil); err != nil {
+		return nil, err
 	}
 	past, err := x.book.pasts(x.Look)
 	if err != nil {
