@@ -14,7 +14,7 @@ import (
 const super = "0190a000-0000-7000-8000-000000000001"
 
 // open makes a desk with a user who may do everything.
-func open(t *testing.T) *desk {
+func open(t testing.TB) *desk {
 	d := newDesk(t)
 	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "users", ID: super}, Set: []crdt.Field{
 		{Key: "name", Value: crdt.Text("Amina")}, {Key: "role", Value: crdt.Text("super_admin")}, {Key: "email", Value: crdt.Text("amina@example.org")},
