@@ -439,6 +439,16 @@ func (x row) sameAs(p *pushedRow) bool {
 	return true
 }
 
+// EditedMs is the phone's time of its latest edit, in milliseconds; 0 if it says none.
+func (p *Pushed) EditedMs() (latest int64) {
+	for _, x := range p.rows {
+		if v := numberOf(x.column(updatedAt)); v != nil && (x.status == statusCreated || x.status == statusUpdated) {
+			latest = max(latest, int64(number(v)))
+		}
+	}
+	return latest
+}
+
 // Refs are the entries in which what was pushed stands, as it is merged now.
 func (p *Pushed) Refs(look Look) (refs []crdt.Ref, err error) {
 	for _, x := range p.rows {
