@@ -44,27 +44,6 @@ func (x *team) makeClinic() {
 	check(x.t, err)
 }
 
-type phonesDoc struct {
-	URL    string `json:"url"`
-	QR     string `json:"qr"`
-	Phones []struct {
-		ID       string `json:"id"`
-		LastSync string `json:"last_sync"`
-		Held     []struct {
-			Table string `json:"table"`
-			Why   string `json:"why"`
-		} `json:"held"`
-	} `json:"phones"`
-}
-
-func (d *daemon) phones() (doc phonesDoc) {
-	d.t.Helper()
-	b, err := d.call(context.Background(), http.MethodGet, "/v1/phones", nil)
-	check(d.t, err)
-	mustUnmarshal(d.t, b, &doc)
-	return doc
-}
-
 // A nurse is somebody with a phone.
 type nurse struct {
 	t     testing.TB

@@ -6,27 +6,40 @@ import (
 	"time"
 
 	"musafir/node/api"
+	"musafir/node/clinic"
 	"musafir/node/hikma"
 )
 
 // newHub serves the phones of a device. It starts nothing.
 func newHub(d *device, log *slog.Logger) *hikma.Server {
-	c := hikma.Config{
-		Backend: d, Sync: phoneSync(d), Status: storeStatus, Log: log,
-		Now: func() time.Time { return time.Now().Add(clockAhead()) },
-	}
+	now := func() time.Time { return time.Now().Add(clockAhead()) }
+	var hub *hikma.Server
+	desk := hikma.NewDesk(hikma.DeskConfig{
+		Records: phoneRecords{d}, Copies: d.reach.copies, Now: now,
+		Ahead: func(ctx context.Context, client string, by time.Duration) error { return hub.NoteClock(ctx, client, by) },
+	})
+	c := hikma.Config{Backend: d, Sync: desk, Status: storeStatus, Log: log, Now: now}
 	copy(c.Seed[:], d.Dir.Device.Seed())
 	members, _ := d.Members()
 	copy(c.Secret[:], members.PhoneKeys()[0])
-	return hikma.New(c)
+	hub = hikma.New(c)
+	return hub
 }
 
-// phoneSync is what phones pull from and push to. A push is answered once d.reach.copies
-// devices hold it.
-func phoneSync(d *device) hikma.Sync { return nil }
-
 // phonesHeld are the rows of each phone that are kept, but not merged.
-func phonesHeld(d *device) (map[string][]api.HeldPhone, error) { return nil, nil }
+func phonesHeld(d *device) (map[string][]api.HeldPhone, error) {
+	look, done, err := phoneRecords{d}.Moment()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	held := map[string][]api.HeldPhone{}
+	err = clinic.Held(look, func(h clinic.HeldRow) error {
+		held[h.Client] = append(held[h.Client], api.HeldPhone{Table: h.Table, ID: h.Row, Why: h.Why})
+		return nil
+	})
+	return held, err
+}
 
 // Phones are those that ever logged in, and where they are served.
 func (d *device) Phones() (api.Phones, error) {
