@@ -136,7 +136,7 @@ func (a *app) showPairing(p *api.Phones, show phoneShow) {
 	if isNearOnly(p.URL) {
 		a.say("WARNING: no phone reaches this address: only this machine does. %s", nearOnlyHint)
 	}
-	a.say("NOTE: what phones send is encrypted by the app, but the app does not check who answers. Let the network be the camp's own.")
+	a.say("NOTE: what phones send is encrypted by the app, but it does not check who answers, and it sends the password as it is when somebody signs out and in again without scanning the code. Let the network be the camp's own.")
 	if show.png != "" {
 		a.say("The QR code is in %s. It is good until the address of this device changes.", show.png)
 	}
