@@ -16,7 +16,9 @@ func newHub(d *device, log *slog.Logger) *hikma.Server {
 	var hub *hikma.Server
 	desk := hikma.NewDesk(hikma.DeskConfig{
 		Records: phoneRecords{d}, Copies: d.reach.copies, Now: now,
-		Ahead: func(ctx context.Context, client string, by time.Duration) error { return hub.NoteClock(ctx, client, by) },
+		Ahead: func(ctx context.Context, client string, by time.Duration) error {
+			return hub.NoteClock(ctx, client, by)
+		},
 	})
 	c := hikma.Config{Backend: d, Sync: desk, Status: storeStatus, Log: log, Now: now}
 	copy(c.Seed[:], d.Dir.Device.Seed())
