@@ -304,3 +304,40 @@ func TestOnlyTheUsersClinics(t *testing.T) {
 		t.Errorf("%d values lost, %d rows skipped", a.Lossy, a.Skipped)
 	}
 }
+
+// The app forgets what its user edits while a push is on the way. It comes with the row later,
+// unnamed: it is not merged, but told.
+func TestEditedWhileSyncing(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "phone": "1"})
+	if err := a.Sync(&busy{at, func() { a.Edit("patients", id, apptest.Columns{"phone": "2"}) }}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(d.held()); n > 0 {
+		t.Fatalf("%d rows held back", n)
+	}
+	a.Edit("patients", id, apptest.Columns{"camp": "3"})
+	sync(t, a, at)
+	if v := d.record("patients", id); text(v, "camp") != "3" || text(v, "phone") != "1" {
+		t.Errorf("the record is %v", v)
+	}
+	if rows := d.held(); len(rows) != 1 || rows[0].Row != id || !strings.Contains(rows[0].Why, "phone") {
+		t.Errorf("held back: %+v", rows)
+	}
+	sync(t, a, at)
+	if a.Row("patients", id).Text("phone") != "1" {
+		t.Error("the phone shows what nobody else sees")
+	}
+}
+
+// A busy line has its phone's user at work while a push is on the way.
+type busy struct {
+	*line
+	edit func()
+}
+
+func (b *busy) Push(presented int64, changes []byte) error {
+	b.edit()
+	return b.line.Push(presented, changes)
+}

@@ -30,6 +30,7 @@ type push struct {
 	holding holding
 	marks   []crdt.Mark // what the phone had seen
 	rights  *rights
+	guessed bool      // what it had seen is not known for certain
 	since   []holding // what the phone may have by now, where it presents a watermark that is none
 	had     dispensed // what had been dispensed, as the phone has it; nil: not read yet
 }
@@ -48,6 +49,7 @@ func (p Push) open() (*push, error) {
 		return nil, err
 	}
 	if c == nil && p.Presented != 0 {
+		x.guessed = true
 		if c, err = book.before(p.Presented); err == nil {
 			x.since, err = p.holdingsAfter(book, c)
 		}
@@ -105,6 +107,11 @@ func (p Push) Write() ([]Batch, error) {
 		e, why, err := x.edit(row)
 		if err != nil {
 			return nil, err
+		}
+		if column, err := x.silent(row); err != nil {
+			return nil, err
+		} else if column != "" {
+			held = append(held, x.hold(row, silent, "the phone has another value in "+column+" than anybody wrote, and does not say that it was edited: enter it again if it was edited while the phone synced"))
 		}
 		switch {
 		case why != "":
