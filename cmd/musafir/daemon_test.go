@@ -40,8 +40,8 @@ func initDevice(t testing.TB) string {
 	return dir
 }
 
-// notUnderRace leaves out a test that is about quantities, which the race detector would
-// make a matter of minutes. It runs without, too.
+// notUnderRace leaves out a test that is about quantities, or that starts devices again and
+// again, which the race detector would make a matter of minutes. It runs without, too.
 func notUnderRace(t *testing.T) {
 	if raceFactor > 1 {
 		t.Skip("it is about quantities: it runs without the race detector")

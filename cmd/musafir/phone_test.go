@@ -1,16 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/ecdh"
-	"crypto/hkdf"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
-	"io"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,62 +9,8 @@ import (
 	"testing"
 
 	"musafir/node/api"
+	"musafir/node/clinic/apptest"
 )
-
-// An appPhone does of the app what it takes to log in.
-type appPhone struct {
-	t       testing.TB
-	url, id string
-}
-
-// post sends a document and gives the answer, which may be no good one.
-func (p *appPhone) post(path string, body any) (status int, answer map[string]any) {
-	p.t.Helper()
-	b, err := json.Marshal(body)
-	check(p.t, err)
-	resp, err := http.Post(p.url+path, "application/json", bytes.NewReader(b))
-	check(p.t, err)
-	defer resp.Body.Close()
-	b, err = io.ReadAll(resp.Body)
-	check(p.t, err)
-	mustUnmarshal(p.t, b, &answer)
-	return resp.StatusCode, answer
-}
-
-// login shakes hands and logs in, and gives the status of that.
-func (p *appPhone) login(email, password string) int {
-	p.t.Helper()
-	own, err := ecdh.X25519().GenerateKey(rand.Reader)
-	check(p.t, err)
-	status, hub := p.post("/rpc/handshake", map[string]string{"client_id": p.id, "client_public_key": base64.RawURLEncoding.EncodeToString(own.PublicKey().Bytes()), "device_name": "tablet"})
-	if status != http.StatusOK || hub["success"] != true {
-		p.t.Fatalf("the handshake: %d, %v", status, hub)
-	}
-	words, err := json.Marshal(map[string]any{"command": "login", "data": map[string]string{"email": email, "password": password}})
-	check(p.t, err)
-	status, _ = p.post("/rpc/command", map[string]string{"client_id": p.id, "payload": p.seal(own, hub["hub_public_key"].(string), words)})
-	return status
-}
-
-// seal is for a hub whose key that is.
-func (p *appPhone) seal(own *ecdh.PrivateKey, hub string, words []byte) string {
-	p.t.Helper()
-	raw, err := base64.RawURLEncoding.DecodeString(hub)
-	check(p.t, err)
-	theirs, err := ecdh.X25519().NewPublicKey(raw)
-	check(p.t, err)
-	shared, err := own.ECDH(theirs)
-	check(p.t, err)
-	key, err := hkdf.Key(sha256.New, shared, []byte("hikma-health-pairing-v1"), string(raw)+string(own.PublicKey().Bytes()), 32)
-	check(p.t, err)
-	block, err := aes.NewCipher(key)
-	check(p.t, err)
-	gcm, err := cipher.NewGCM(block)
-	check(p.t, err)
-	nonce := make([]byte, gcm.NonceSize())
-	rand.Read(nonce) // never fails
-	return base64.RawURLEncoding.EncodeToString(gcm.Seal(nonce, nonce, words, []byte("command")))
-}
 
 // phones is what the API says, through the command line.
 func (d *daemon) phones() (p api.Phones) {
@@ -95,6 +32,11 @@ func (d *daemon) run(args ...string) []byte {
 	return out
 }
 
+// waits tells whether a phone was told to wait until somebody approves it.
+func waits(err error) bool {
+	return errors.Is(err, apptest.ErrNetwork) && strings.Contains(err.Error(), "403")
+}
+
 // From a camp with nothing in it to a phone that is let in, waits, or is shut out.
 func TestPhoneIsLetIn(t *testing.T) {
 	dir := initDevice(t)
@@ -106,40 +48,43 @@ func TestPhoneIsLetIn(t *testing.T) {
 	d.run("apply", file, "--yes")
 	d.run("user", "add", "--email", "amina@example.org", "--name", "Amina", "--role", "provider", "--password-file", password)
 
-	first := &appPhone{t, d.phones().URL, "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b01"}
-	if got := first.login("amina@example.org", "tent"); got != http.StatusUnauthorized || len(d.phones().Phones) != 0 {
-		t.Errorf("a wrong password: %d, %+v", got, d.phones())
+	qr := d.phones().QR
+	pair := func(client string) *apptest.Remote {
+		t.Helper()
+		remote, err := apptest.Pair(qr, client, nil)
+		check(t, err)
+		return remote
 	}
-	if got := first.login("amina@example.org", "camel river"); got != http.StatusOK {
-		t.Fatalf("the login: %d", got)
+	const mail, word = "amina@example.org", "camel river"
+	first, second := pair(clientID(1)), pair(clientID(2))
+	if err := first.Login(mail, "tent"); !errors.Is(err, apptest.ErrAuth) || len(d.phones().Phones) != 0 {
+		t.Errorf("a wrong password: %v, %+v", err, d.phones())
 	}
+	check(t, first.Login(mail, word))
 	all := d.phones()
-	if len(all.Phones) != 1 || all.Phones[0].ID != first.id || all.Phones[0].Name != "Amina" || all.Phones[0].Email != "amina@example.org" ||
-		all.Phones[0].Phone != "tablet" || all.Phones[0].LastSync != "" || all.Phones[0].Revoked || all.Phones[0].Held == nil {
+	if len(all.Phones) != 1 || all.Phones[0].ID != first.ClientID || all.Phones[0].Name != "Amina" || all.Phones[0].Email != mail ||
+		all.Phones[0].LastSync != "" || all.Phones[0].Revoked || all.Phones[0].Held == nil {
 		t.Errorf("%+v", all)
 	}
 
 	d.run("phone", "--require-approval")
-	d.run("phone", "approve", first.id)
-	second := &appPhone{t, first.url, "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b02"}
-	if got := second.login("amina@example.org", "camel river"); got != http.StatusForbidden {
-		t.Errorf("a phone that nobody approved: %d", got)
+	d.run("phone", "approve", first.ClientID)
+	if err := second.Login(mail, word); !waits(err) {
+		t.Errorf("a phone that nobody approved: %v", err)
 	}
 	if got := string(d.run("phone", "list")); strings.Count(got, "waits for approval") != 1 || strings.Count(got, "let in") != 1 {
 		t.Errorf("who waits:\n%s", got)
 	}
-	if got := string(d.run("phone", "approve", second.id)); got != "Amina <amina@example.org>, tablet: let in\n" {
+	if got := string(d.run("phone", "approve", second.ClientID)); got != "Amina <amina@example.org>: let in\n" {
 		t.Errorf("approved: %q", got)
 	}
-	if got := second.login("amina@example.org", "camel river"); got != http.StatusOK {
-		t.Errorf("a phone that was approved: %d", got)
-	}
+	check(t, second.Login(mail, word))
 
-	if got := string(d.run("phone", "revoke", first.id)); got != "Amina <amina@example.org>, tablet: shut out\n" {
+	if got := string(d.run("phone", "revoke", first.ClientID)); got != "Amina <amina@example.org>: shut out\n" {
 		t.Errorf("revoked: %q", got)
 	}
-	if got := first.login("amina@example.org", "camel river"); got == http.StatusOK {
-		t.Error("a phone that was shut out logs in")
+	if err := first.Login(mail, word); !errors.Is(err, apptest.ErrAuth) {
+		t.Errorf("a phone that was shut out logs in: %v", err)
 	}
 
 	// The same when the device is down.
@@ -147,11 +92,105 @@ func TestPhoneIsLetIn(t *testing.T) {
 	if all := d.phones(); all.URL != "" || len(all.Phones) != 2 || !all.Phones[0].Revoked || all.Phones[1].Revoked || !all.RequireApproval {
 		t.Errorf("down: %+v", all)
 	}
-	d.run("phone", "approve", first.id)
+	d.run("phone", "approve", first.ClientID)
 	if all := d.phones(); all.Phones[0].Revoked || !all.Phones[0].Approved {
 		t.Errorf("approved while down: %+v", all)
 	}
 	if doc := string(d.run("export")); strings.Contains(doc, "_phones") {
 		t.Errorf("the export has phones in it: %s", doc)
+	}
+}
+
+// TestPhoneStanding: whoever is shut out at one device is at all of them, with the token that was
+// good before, and comes in again without it being asked for anew; a new password ends the old
+// token. What was entered meanwhile is not lost.
+func TestPhoneStanding(t *testing.T) {
+	notUnderRace(t)
+	x := newClinicTeam(t, 2)
+	id := x.addUser("noor@example.org", "Noor", "super_admin", "river goat")
+	a, b := x.stranger(1), x.nurse(2, 1)
+	a.pair(x, 0)
+	a.login("noor@example.org", "river goat")
+	a.sync()
+	b.sync()
+	out := func(what string) {
+		t.Helper()
+		x.settle()
+		for device := range x.daemons {
+			a.move(x, device)
+			if err := a.phone.Sync(a.at); !errors.Is(err, apptest.ErrAuth) {
+				t.Errorf("%s: a sync at device %d: %v", what, device, err)
+			}
+			if err := a.at.Push(0, []byte(`{"patients":{"created":[{"id":"x"}]}}`)); !errors.Is(err, apptest.ErrAuth) {
+				t.Errorf("%s: a push at device %d: %v", what, device, err)
+			}
+			token := a.at.Token
+			if err := a.at.Login("noor@example.org", "river goat"); !errors.Is(err, apptest.ErrAuth) {
+				t.Errorf("%s: a login at device %d: %v", what, device, err)
+			}
+			a.at.Token = token
+		}
+		b.sync() // others go on
+	}
+	in := func(what string) {
+		t.Helper()
+		x.settle()
+		for device := range x.daemons {
+			a.move(x, device)
+			if err := a.phone.Sync(a.at); err != nil || a.phone.Pending() > 0 {
+				t.Errorf("%s: a sync at device %d: %v", what, device, err)
+			}
+		}
+	}
+	path := "/v1/users/" + id + "/"
+	do := func(device int, path string, doc any) {
+		t.Helper()
+		_, err := x.daemons[device].call(t.Context(), http.MethodPost, path, doc)
+		check(t, err)
+	}
+
+	a.RegisterPatient()
+	x.daemons[1].run("phone", "revoke", a.phone.ClientID)
+	out("revoked")
+	x.daemons[0].run("phone", "approve", a.phone.ClientID)
+	in("approved again")
+
+	a.RegisterPatient()
+	do(0, path+"disable", nil)
+	out("disabled")
+	do(1, path+"enable", nil)
+	in("enabled")
+
+	a.RegisterPatient()
+	do(1, path+"password", map[string]string{"password": "tent camel"})
+	out("another password")
+	if err := a.at.Login("noor@example.org", "tent camel"); err != nil {
+		t.Errorf("with the new password: %v", err)
+	}
+	in("the new password")
+
+	do(1, "/v1/phones/approval", map[string]bool{"required": true})
+	x.settle()
+	for _, p := range []*nurse{a, b} {
+		if err := p.phone.Sync(p.at); p == b != waits(err) { // a was approved
+			t.Errorf("approval is required of phone %s: %v", p.phone.ClientID, err)
+		}
+	}
+	c := x.stranger(3)
+	c.pair(x, 0)
+	if err := c.at.Login(nurseMail, nurseWord); !waits(err) {
+		t.Errorf("a login of a phone that nobody approved: %v", err)
+	}
+	x.settle() // the other device hears of it
+	for _, p := range []*nurse{b, c} {
+		x.daemons[1].run("phone", "approve", p.phone.ClientID)
+	}
+	x.settle()
+	c.login(nurseMail, nurseWord)
+	b.sync()
+	c.sync()
+	sameOnAll(t, b, c)
+	if got := len(c.phone.Visible("patients")); got != 3 {
+		t.Errorf("%d patients, want 3", got)
 	}
 }

@@ -75,6 +75,7 @@ func (o olderApp) Push(since int64, b []byte) error {
 // them, and once it is a newer one it gets what it lacks: whatever is older than its watermark
 // too.
 func TestW8UpgradedApp(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 1)
 	a, b := x.nurse(1, 0), x.nurse(2, 0)
 	a.sync()
@@ -107,9 +108,13 @@ func TestW8UpgradedApp(t *testing.T) {
 }
 
 // TestW9ManyBehindOneAddress: fifty phones behind one address sign in and sync at the same
-// time, while one of their users does not know the password. Passwords may have a colon.
+// time. When somebody tried too many passwords, those who are in sync on: a sync takes no
+// password (W11). Passwords may have a colon.
 func TestW9ManyBehindOneAddress(t *testing.T) {
-	const phones = 50
+	phones := 50
+	if raceFactor > 1 {
+		phones = 10 // passwords take seconds there
+	}
 	x := newClinicTeam(t, 1)
 	x.addUser("noor@example.org", "Noor", "super_admin", "camel:river: goat")
 	users := [][2]string{{nurseMail, nurseWord}, {"noor@example.org", "camel:river: goat"}}
@@ -139,7 +144,7 @@ func TestW9ManyBehindOneAddress(t *testing.T) {
 		return
 	}
 	if took := time.Since(begin); took > 30*time.Second*raceFactor {
-		t.Errorf("fifty phones took %s", took)
+		t.Errorf("%d phones took %s", phones, took)
 	}
 	forgetful := x.stranger(phones + 1)
 	forgetful.pair(x, 0)
@@ -147,6 +152,9 @@ func TestW9ManyBehindOneAddress(t *testing.T) {
 		if err := forgetful.at.Login(nurseMail, fmt.Sprint("a guess ", i)); err == nil {
 			t.Fatal("a wrong password was taken")
 		}
+	}
+	if err := forgetful.at.Login(nurseMail, nurseWord); err == nil || !strings.Contains(err.Error(), "429") {
+		t.Errorf("after so many wrong passwords: %v", err)
 	}
 	for n, a := range all[:2] {
 		a.at.Token = ""
@@ -168,6 +176,7 @@ func TestW9ManyBehindOneAddress(t *testing.T) {
 // TestW10OnlyTheUsersClinics: a phone gets the rows of its user's clinics, and of no row that
 // came was anything hidden in what it got. TestW16: no hash of a password is in any answer.
 func TestW10OnlyTheUsersClinics(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 1)
 	const beach = "0190a000-0000-7000-8000-0000000000bb"
 	x.daemons[0].patch("clinics", beach, map[string]any{"name": "Beach"})
@@ -233,6 +242,7 @@ func postJSON(t *testing.T, url string, doc any) string {
 // TestW16NothingWithoutAToken: nobody reads or writes anything without the token of that
 // phone, and no key, token, password or name gets into what the program says of itself.
 func TestW16NothingWithoutAToken(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 1)
 	a, b := x.nurse(1, 0), x.nurse(2, 0)
 	a.sync()
@@ -280,6 +290,7 @@ func TestW16NothingWithoutAToken(t *testing.T) {
 // TestW14WhatComesLateReachesPhones: rows that come to a device from another one after a phone
 // synced reach it, whatever times they carry: there the clocks are years behind.
 func TestW14WhatComesLateReachesPhones(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 2)
 	a, b := x.nurse(1, 0), x.nurse(2, 1)
 	a.sync()
@@ -331,6 +342,7 @@ func TestW14WhatComesLateReachesPhones(t *testing.T) {
 // TestW15EditsMergeByColumn: what was edited here and not yet synced is not overwritten by what
 // comes from elsewhere, nor the reverse.
 func TestW15EditsMergeByColumn(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 2)
 	a, b := x.nurse(1, 0), x.nurse(2, 1)
 	a.sync()
@@ -370,6 +382,7 @@ func TestW15EditsMergeByColumn(t *testing.T) {
 // TestW18ClocksAndTokens: a token lasts, on every device and through restarts; and however
 // wrong a device's clock becomes between two syncs, the watermark goes up and nothing is lost.
 func TestW18ClocksAndTokens(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 2)
 	a, b := x.nurse(1, 0), x.nurse(2, 0)
 	a.sync()
@@ -431,6 +444,7 @@ func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r
 // TestW18WrittenMeanwhile: what is written while an answer is on its way to a phone comes with
 // the next one, and only then.
 func TestW18WrittenMeanwhile(t *testing.T) {
+	notUnderRace(t)
 	const rows, rowBytes = 120, 60_000 // more than what waits in the sockets
 	x := newClinicTeam(t, 1)
 	a, b := x.nurse(1, 0), x.nurse(2, 0)
@@ -473,6 +487,7 @@ func TestW18WrittenMeanwhile(t *testing.T) {
 // TestW19AnyDeviceMayBeLost: a device is killed; its phones go on at another one, with the
 // tokens that they have, and get exactly what they lack. When it is back all agree.
 func TestW19AnyDeviceMayBeLost(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 2)
 	a, b := x.nurse(1, 0), x.nurse(2, 1)
 	a.sync()
@@ -496,7 +511,7 @@ func TestW19AnyDeviceMayBeLost(t *testing.T) {
 	a.move(x, 1)
 	begin := time.Now()
 	a.getsOnly("patients/"+evening, "patients/"+morning[0], "patient_additional_attributes/"+attribute)
-	if took := time.Since(begin); took > 2*time.Second*raceFactor {
+	if took := time.Since(begin); took > 4*time.Second { // who has to ask takes that: once for what comes, once for what goes
 		t.Errorf("it took %s although the device knew what the phone had", took)
 	}
 	a.getsOnly()
@@ -520,6 +535,7 @@ func TestW19AnyDeviceMayBeLost(t *testing.T) {
 // device is killed at that moment. Killed before, it has them or not; the phone pushes them
 // again, and nothing is there twice.
 func TestW21AcknowledgedSurvives(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 1)
 	a := x.nurse(1, 0)
 	a.sync()
