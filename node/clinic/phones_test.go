@@ -1,6 +1,7 @@
 package clinic_test
 
 import (
+	"slices"
 	"testing"
 
 	"musafir/crdt"
@@ -91,6 +92,34 @@ func TestPhonesMeet(t *testing.T) {
 	agree(t, a, b)
 	if c := d.record("patients", id).Conflicts; len(c) != 1 || c[0].Path != "hometown" {
 		t.Errorf("conflicts: %v", c)
+	}
+}
+
+// TestPhoneGetsListsWhole: of each table all rows that are created come before those that are
+// updated, so that each list stands once in an answer.
+func TestPhoneGetsListsWhole(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	first := a.Create("patients", apptest.Columns{"given_name": "R"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	a.Edit("patients", first, apptest.Columns{"camp": "4"})
+	a.Create("patients", apptest.Columns{"given_name": "S"}) // its id is greater
+	sync(t, a, at)
+	m := bt.look()
+	defer m.Close()
+	answer, err := clinic.Pull{Look: m, Client: bt.client, User: super, Presented: b.Watermark(), NowMs: d.nowMs, Issuer: 5}.Answer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forms []clinic.Form
+	err = answer.Each(func(_ string, form clinic.Form, _ []byte) error {
+		forms = append(forms, form)
+		return nil
+	})
+	if want := []clinic.Form{clinic.Created, clinic.Updated}; err != nil || !slices.Equal(forms, want) {
+		t.Errorf("rows came as %v, %v", forms, err)
 	}
 }
 

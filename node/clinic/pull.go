@@ -199,6 +199,7 @@ func (x *pull) list() (list []decision, err error) {
 			list = append(list, d)
 		}
 	}
+	slices.SortStableFunc(list, compareDecisions)
 	return list, nil
 }
 
@@ -380,6 +381,11 @@ func (x *pull) onlyHere(r *crdt.Record, given []Past) bool {
 	return !slices.ContainsFunc(r.Living(), func(t *crdt.Touch) bool {
 		return !x.Alone(t.Ref) || isOf(t, x.Client) || slices.ContainsFunc(given, func(p Past) bool { return p.Holds(t.Ref) })
 	})
+}
+
+// compareDecisions orders what goes out by tables, and in each by forms.
+func compareDecisions(a, b decision) int {
+	return cmp.Or(cmp.Compare(rank(a.key.Collection), rank(b.key.Collection)), cmp.Compare(a.form, b.form))
 }
 
 // compareKeys orders records as they go out.
