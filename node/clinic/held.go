@@ -86,8 +86,7 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	for i, t := range touches {
 		u := *t
 		then[i] = &u
-		client, _, _ := readOrigin(t.Phone)
-		mine, past := client == h.client, h.past != nil && h.past.Holds(t.Ref)
+		mine, past := isOf(t, h.client), h.past != nil && h.past.Holds(t.Ref)
 		u.Merged = t.Merged && (mine || past)
 		if mine {
 			own = append(own, &u)
@@ -135,7 +134,8 @@ func (h *holding) pendingIn(touches, own []*crdt.Touch) bool {
 	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !isOf(t, h.client) })
 }
 
+// isOf tells whether a phone pushed something. Nothing is of a phone without a name.
 func isOf(t *crdt.Touch, client string) bool {
-	of, _, _ := readOrigin(t.Phone)
-	return of == client
+	of, _, ok := readOrigin(t.Phone)
+	return ok && of == client
 }

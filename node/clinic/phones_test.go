@@ -123,6 +123,26 @@ func TestPhoneGetsListsWhole(t *testing.T) {
 	}
 }
 
+// TestPhoneEmptied: a phone that its user emptied gets everything again, what a device wrote and
+// what the phone itself did.
+func TestPhoneEmptied(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: "c"}, Set: []crdt.Field{{Key: "name", Value: crdt.Text("Camp 4")}}})
+	a.Create("patients", apptest.Columns{"given_name": "R"})
+	for range 3 {
+		sync(t, a, at)
+	}
+	a.Reset()
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if n := len(a.Visible("clinics")); n != 1 {
+		t.Errorf("it got %d clinics", n)
+	}
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)

@@ -98,8 +98,8 @@ func (p Pull) Answer() (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{pull: x, list: list, Watermark: p.Presented}
-	if len(list) > 0 || len(x.withheld) > 0 {
-		x.issue(a)
+	if len(list) > 0 || len(x.withheld) > 0 || x.cursor.Watermark == x.Presented && !x.book.seen() {
+		x.issue(a) // even if nothing goes out: from then on it is known that the phone got beyond nothing
 	}
 	return a, nil
 }
