@@ -19,7 +19,10 @@ func (x *pull) relate() error {
 			if p := x.now.brings(now); p != "" {
 				x.now.linked[p]++
 			}
-			if p := x.then.brings(had); has && p != "" {
+			if !has {
+				return
+			}
+			if p := x.then.brings(had); p != "" {
 				x.then.linked[p]++
 			}
 		})

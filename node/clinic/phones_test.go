@@ -143,6 +143,47 @@ func TestPhoneEmptied(t *testing.T) {
 	}
 }
 
+// permit lets a user do everything in a clinic.
+func (d *desk) permit(user, of string) {
+	e := &crdt.Edit{Key: crdt.RecordKey{Collection: "user_clinic_permissions", ID: user + "-" + of}}
+	e.Set = []crdt.Field{{Key: "user_id", Value: crdt.Text(user)}, {Key: "clinic_id", Value: crdt.Text(of)}}
+	for _, c := range clinic.TableOf("user_clinic_permissions").Columns {
+		if c.Kind == clinic.Bool {
+			e.Set = append(e.Set, crdt.Field{Key: c.Name, Value: crdt.True})
+		}
+	}
+	d.do(e)
+}
+
+// TestPhoneOfOneClinic: a phone gets visits that it never had, of its user's clinic only, and
+// the patients whom they bring there.
+func TestPhoneOfOneClinic(t *testing.T) {
+	const nurse = "0190a000-0000-7000-8000-000000000002"
+	d := open(t)
+	for _, of := range []string{"one", "two"} {
+		d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: of}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(of)}}})
+	}
+	d.permit(nurse, "one")
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	bt.user = nurse
+	sync(t, a, at)
+	sync(t, b, bt)
+	patient := a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "two"})
+	a.Create("visits", apptest.Columns{"patient_id": patient, "clinic_id": "two"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	if n := len(b.Visible("patients")) + len(b.Visible("visits")); n != 0 {
+		t.Errorf("it got %d rows of the other clinic", n)
+	}
+	a.Create("visits", apptest.Columns{"patient_id": patient, "clinic_id": "one"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	if p, v := len(b.Visible("patients")), len(b.Visible("visits")); p != 1 || v != 1 {
+		t.Errorf("it got %d patients and %d visits", p, v)
+	}
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)
