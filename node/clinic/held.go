@@ -56,24 +56,15 @@ func (h *holding) had(r *crdt.Record) (hold, error) {
 	return h.of(r.Key)
 }
 
-// both visits the rows of a table as they are and as the phone has them.
-func (h *holding) both(table string, visit func(now, had row, has bool)) error {
+// each visits the rows of a table as the phone has them.
+func (h *holding) each(table string, visit func(had row)) error {
 	t := TableOf(table)
 	return h.look.Scan(table, "", true, func(r *crdt.Record) (bool, error) {
-		now := rowOf(t, r)
 		had, err := h.had(r)
-		if err != nil {
-			return false, err
+		if err == nil && had.Record != nil {
+			visit(rowOf(t, had.Record))
 		}
-		switch had.Record {
-		case nil:
-			visit(now, row{}, false)
-		case r:
-			visit(now, now, true)
-		default:
-			visit(now, rowOf(t, had.Record), true)
-		}
-		return true, nil
+		return err == nil, err
 	})
 }
 

@@ -184,6 +184,32 @@ func TestPhoneOfOneClinic(t *testing.T) {
 	}
 }
 
+// TestPhoneTookInHalf: a phone that took in an answer, and failed to push then, presents the
+// watermark of before. What became of the rows since reaches it.
+func TestPhoneTookInHalf(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	edited := a.Create("patients", apptest.Columns{"given_name": "R", "camp": "4"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	deleted := a.Create("patients", apptest.Columns{"given_name": "S"})
+	a.Edit("patients", edited, apptest.Columns{"camp": "5"})
+	sync(t, a, at)
+	b.Create("patients", apptest.Columns{"given_name": "T"})
+	if err := b.SyncWith(bt, apptest.Faults{FailPushBeforeArrival: true}); err == nil {
+		t.Fatal("the fault did not happen")
+	}
+	a.SoftDelete("patients", deleted)
+	a.Edit("patients", edited, apptest.Columns{"camp": "4"}) // as it was before
+	for range 2 {
+		sync(t, a, at)
+		sync(t, b, bt)
+	}
+	sync(t, a, at)
+	agree(t, a, b)
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)
