@@ -30,6 +30,8 @@ type Table struct {
 	Name    string
 	Columns []Column // but the id
 	Pushed  bool     // phones send rows of it
+
+	places map[string]int // of the columns, by their names
 }
 
 // Tables are those of the app's schema 9, in an order in which no row comes before one
@@ -91,12 +93,14 @@ func readTables(text string) (tables []Table) {
 		words := strings.Fields(line)
 		if line[0] != ' ' {
 			name, pushed := strings.CutSuffix(words[0], "*")
-			tables = append(tables, Table{Name: name, Pushed: pushed})
+			tables = append(tables, Table{Name: name, Pushed: pushed, places: map[string]int{}})
 			words = words[1:]
 		}
 		t := &tables[len(tables)-1]
 		for _, w := range words {
-			t.Columns = append(t.Columns, readColumn(w))
+			c := readColumn(w)
+			t.places[c.Name] = len(t.Columns)
+			t.Columns = append(t.Columns, c)
 		}
 	}
 	return tables
@@ -121,7 +125,7 @@ func TableOf(name string) *Table {
 
 // Column finds a column, nil if the table has none of that name.
 func (t *Table) Column(name string) *Column {
-	if i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name }); i >= 0 {
+	if i, found := t.places[name]; found {
 		return &t.Columns[i]
 	}
 	return nil
