@@ -209,18 +209,28 @@ func arranged(parts map[string]string, order string) (document, bool) {
 	default:
 		d.list = order[orderTimeDigits] == '['
 	}
-	for _, k := range append(named, slices.Sorted(maps.Keys(parts))...) {
+	ok := d.place(named, parts)
+	if ok && len(d.keys) < len(parts) {
+		ok = d.place(slices.Sorted(maps.Keys(parts)), parts)
+	}
+	return d, ok
+}
+
+// place puts parts behind those that the document has, but none twice; false if one
+// cannot be in it.
+func (d *document) place(keys []string, parts map[string]string) bool {
+	for _, k := range keys {
 		part, there := parts[k]
 		if _, placed := d.parts[k]; !there || placed {
 			continue
 		}
 		fit, ok := d.fit(k, part)
 		if !ok {
-			return document{}, false
+			return false
 		}
 		d.keys, d.parts[k] = append(d.keys, k), fit
 	}
-	return d, true
+	return true
 }
 
 // ofObject tells whether all parts are members of an object: those begin with their name.

@@ -52,7 +52,7 @@ func greater(column string, from, to crdt.Value) columnChange {
 func changeDocument(column string, from crdt.Value, text string, nowMs int64) columnChange {
 	whole := columnChange{Set: []crdt.Field{{Key: column, Value: crdt.Text(text)}}}
 	was, apart := partsOf(from)
-	if apart && was.shown() == text {
+	if apart && was.shown == text {
 		return columnChange{}
 	}
 	d, ok := readDocument(text)
@@ -81,6 +81,7 @@ func changeDocument(column string, from crdt.Value, text string, nowMs int64) co
 type parted struct {
 	document
 	order string // "" if it has none
+	shown string // the text that people and the app see
 }
 
 // partsOf reads what a column holds; false if that is no document that was taken apart.
@@ -99,15 +100,9 @@ func partsOf(v crdt.Value) (p parted, ok bool) {
 			parts[string(key)] = part.Text()
 		}
 	}
-	shown, ok := arranged(parts, p.order)
-	p.document = document{list: shown.list, keys: shown.keys, parts: parts}
+	d, ok := arranged(parts, p.order)
+	p.document, p.shown = document{list: d.list, keys: d.keys, parts: parts}, d.text()
 	return p, ok
-}
-
-// shown is the text that people and the app see.
-func (p parted) shown() string {
-	text, _ := composed(p.parts, p.order) // it was arranged before
-	return text
 }
 
 // ordered tells whether an order makes the text of the elements.

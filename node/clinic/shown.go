@@ -94,7 +94,7 @@ func (t *Table) holdsParts(fields crdt.Value) bool {
 func (t *Table) shown(column string, v crdt.Value) crdt.Value {
 	if c := t.Column(column); c != nil && c.Kind == JSON {
 		if p, ok := partsOf(v); ok {
-			return crdt.Text(p.shown())
+			return crdt.Text(p.shown)
 		}
 	}
 	return v
