@@ -24,6 +24,10 @@ type Edit struct {
 
 	Seen *Seen // what the author had read; nil: what this device holds
 
+	// From is the record as its author was shown it, of entries held here, instead of
+	// Seen: what it shows is replaced, and its siblings stay.
+	From *Record
+
 	// Idle leaves a deleted record deleted where the fields are as wanted already.
 	Idle bool
 
@@ -55,7 +59,10 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 		return nil, &EditError{Err: err}
 	}
 	c := &composer{edit: e, base: r, now: r}
-	if e.Seen != nil {
+	switch {
+	case e.From != nil:
+		c.base = e.From
+	case e.Seen != nil:
 		if err := c.rewind(all); err != nil {
 			return nil, err
 		}
@@ -87,7 +94,7 @@ func (c *composer) shape() error {
 		return err
 	}
 	own := *shaped
-	own.Key, own.Seen, own.Shape = e.Key, e.Seen, nil
+	own.Key, own.Seen, own.From, own.Shape = e.Key, e.Seen, e.From, nil
 	c.edit = &own
 	return nil
 }

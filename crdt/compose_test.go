@@ -285,3 +285,30 @@ func TestIdle(t *testing.T) {
 		t.Error("the change of a field does not show")
 	}
 }
+
+// Who was shown a record replaces what it showed, and no sibling, however the record is shown
+// elsewhere.
+func TestEditFromWhatWasShown(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	first := do(t, a, 1, &Edit{Set: []Field{{"p", Text("old")}, {"q", Int(1)}}})
+	b.take(first)
+	do(t, a, 9, &Edit{Set: []Field{{"p", Text("a")}}})
+	do(t, b, 5, &Edit{Set: []Field{{"p", Text("b")}}})
+	meet(a, b)
+	shows(t, a, object{"p": "a", "q": 1})
+	shownB := make([]*Touch, 0, len(a.held))
+	for _, x := range a.held {
+		u := *x
+		u.Merged = u.Time != 9 // who is shown what b wrote, and nothing of a's
+		shownB = append(shownB, &u)
+	}
+	do(t, a, 20, &Edit{From: Refold(testKey, shownB), Set: []Field{{"p", Text("c")}}})
+	c := a.rec.View().Conflicts
+	if len(c) != 1 || !c[0].Shown.Equal(Text("c")) || len(c[0].Siblings) != 1 || !c[0].Siblings[0].Value.Equal(Text("a")) {
+		t.Errorf("conflicts: %+v", c)
+	}
+	do(t, a, 30, &Edit{From: Refold(testKey, shownB), Delete: true})
+	if v := a.rec.View(); v.Deleted {
+		t.Error("a deletion took with it what its author was not shown")
+	}
+}

@@ -33,6 +33,9 @@ func (id ShortID) String() string { return hex.EncodeToString(id[:]) }
 // Short is the form in which changes name the entry.
 func (id EntryID) Short() ShortID { return ShortID(id[:16]) }
 
+// Short is the form in which marks name the log.
+func (id LogID) Short() ShortID { return ShortID(id[:16]) }
+
 // Compare orders ids by their bytes.
 func (id ShortID) Compare(other ShortID) int { return bytes.Compare(id[:], other[:]) }
 

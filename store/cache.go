@@ -88,7 +88,7 @@ func (s *Store) entry(v view, branch uint32, seq uint64) (*heldEntry, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, fmt.Errorf("entry %d of branch %d is missing: %w", seq, branch, errKey)
+		return nil, missing(branch, seq)
 	}
 	e, err := newHeldEntry(stored)
 	if err != nil {
@@ -96,6 +96,18 @@ func (s *Store) entry(v view, branch uint32, seq uint64) (*heldEntry, error) {
 	}
 	s.cache.add(at, e)
 	return e, nil
+}
+
+func missing(branch uint32, seq uint64) error {
+	return fmt.Errorf("entry %d of branch %d is missing: %w", seq, branch, errKey)
+}
+
+// isHeld tells whether an entry is held and not merged.
+func (s *Store) isHeld(at mark) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, held := s.held[at]
+	return held
 }
 
 // touch reads what an entry did to one record.

@@ -15,7 +15,11 @@ func (s *Store) Record(key crdt.RecordKey) (*crdt.Record, error) {
 		return nil, err
 	}
 	defer v.close()
-	head, r, err := s.readRow(v, key, recordKey(keyRow, key), s.loader(v))
+	return v.record(key)
+}
+
+func (v *snapshot) record(key crdt.RecordKey) (*crdt.Record, error) {
+	head, r, err := v.s.readRow(v, key, recordKey(keyRow, key), v.s.loader(v))
 	if err != nil || !head.exists {
 		return nil, err
 	}
@@ -34,6 +38,10 @@ func (s *Store) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 		return nil, err
 	}
 	defer v.close()
+	return v.touches(key)
+}
+
+func (v *snapshot) touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 	row, ok, err := v.get(recordKey(keyRow, key))
 	if err != nil || !ok {
 		return nil, err
@@ -42,13 +50,14 @@ func (s *Store) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read row of %s: %w", key, err)
 	}
+	load := v.s.loader(v)
 	var r *crdt.Record
 	if !head.spread {
-		if r, err = readWhole(key, state, s.loader(v)); err != nil {
+		if r, err = readWhole(key, state, load); err != nil {
 			return nil, err
 		}
 	}
-	return s.touches(v, key, r, s.loader(v))
+	return v.s.touches(v, key, r, load)
 }
 
 // touches are those of a record, which is nil if it is kept in parts.
@@ -67,29 +76,38 @@ func (s *Store) touches(v reads, key crdt.RecordKey, r *crdt.Record, load loader
 // Scan visits the live records of a collection in id order, beginning after an id
 // ("": the first), until visit returns false or an error. All are of one moment.
 func (s *Store) Scan(collection, after string, visit func(*crdt.Record) (bool, error)) error {
-	prefix := collectionPrefix(keyRow, collection)
-	var from []byte
-	if after != "" {
-		from = append(append(bytes.Clone(prefix), after...), 0)
-	}
-	return s.scanRows(prefix, from, func(_ crdt.RecordKey, h rowHead) bool { return h.live() }, visit)
-}
-
-// ScanAll visits the live records of all ordinary collections, in collection and
-// id order.
-func (s *Store) ScanAll(visit func(*crdt.Record) (bool, error)) error {
-	return s.scanRows([]byte{keyRow}, nil, func(key crdt.RecordKey, h rowHead) bool {
-		return h.live() && !key.Internal()
-	}, visit)
-}
-
-func (s *Store) scanRows(prefix, from []byte, want func(crdt.RecordKey, rowHead) bool, visit func(*crdt.Record) (bool, error)) error {
 	v, err := s.snapshot()
 	if err != nil {
 		return err
 	}
 	defer v.close()
-	load := s.loader(v)
+	return v.scanCollection(collection, after, rowHead.live, visit)
+}
+
+func (v *snapshot) scanCollection(collection, after string, want func(rowHead) bool, visit func(*crdt.Record) (bool, error)) error {
+	prefix := collectionPrefix(keyRow, collection)
+	var from []byte
+	if after != "" {
+		from = append(append(bytes.Clone(prefix), after...), 0)
+	}
+	return v.scanRows(prefix, from, func(_ crdt.RecordKey, h rowHead) bool { return want(h) }, visit)
+}
+
+// ScanAll visits the live records of all ordinary collections, in collection and
+// id order.
+func (s *Store) ScanAll(visit func(*crdt.Record) (bool, error)) error {
+	v, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return v.scanRows([]byte{keyRow}, nil, func(key crdt.RecordKey, h rowHead) bool {
+		return h.live() && !key.Internal()
+	}, visit)
+}
+
+func (v *snapshot) scanRows(prefix, from []byte, want func(crdt.RecordKey, rowHead) bool, visit func(*crdt.Record) (bool, error)) error {
+	load := v.s.loader(v)
 	return v.scan(prefix, from, true, func(k, row []byte) (bool, error) {
 		key, err := readRecordKey(k[1:])
 		if err != nil {
@@ -99,7 +117,7 @@ func (s *Store) scanRows(prefix, from []byte, want func(crdt.RecordKey, rowHead)
 		if err != nil || !want(key, head) {
 			return err == nil, err
 		}
-		r, err := s.readState(v, key, head, state, load)
+		r, err := v.s.readState(v, key, head, state, load)
 		if err != nil {
 			return false, err
 		}

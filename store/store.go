@@ -30,6 +30,8 @@ type Store struct {
 	root     crdt.Sum
 	broken   error         // the database failed in the middle: only a restart helps
 	changed  chan struct{} // closed at the next commit, and when the store is
+
+	kinds logKinds
 }
 
 type branch struct {

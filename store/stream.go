@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"container/heap"
-	"fmt"
 
 	"musafir/crdt"
 )
@@ -103,7 +102,7 @@ func (c *cursor) advance() (bool, error) {
 		return false, err
 	}
 	if len(c.items) == 0 {
-		return false, fmt.Errorf("entry %d of branch %d is missing: %w", c.next, c.r.Branch, errKey)
+		return false, missing(c.r.Branch, c.next)
 	}
 	return true, nil
 }

@@ -60,9 +60,10 @@ var houseRows = map[string]houseRow{
 
 	"crdt": rowData,
 
-	"node/sim":          rowTests,
-	"store/storetest":   rowTests,
-	"discovery/lantest": rowTests,
+	"node/sim":            rowTests,
+	"node/clinic/apptest": rowTests,
+	"store/storetest":     rowTests,
+	"discovery/lantest":   rowTests,
 }
 
 // houseArrows are the imports allowed inside one row.
@@ -363,6 +364,7 @@ func TestCheckImport(t *testing.T) {
 		{"node/api", "musafir/cmd/musafir", "only point down"},
 		{"store", "musafir/store/storetest", "only point down"},
 		{"node/replica", "musafir/node/sim", "only point down"},
+		{"node/hikma", "musafir/node/clinic/apptest", "only point down"},
 		{"node", "musafir/util", "not in the table"},
 		{"node", "github.com/dgraph-io/badger/v4", "only store may"},
 		{"cmd/musafir", "github.com/libp2p/go-libp2p", "only node/transport may"},

@@ -8,9 +8,6 @@ import (
 	"musafir/crdt"
 )
 
-// deletedColumn is how the app's rows say that they are deleted.
-const deletedColumn = "is_deleted"
-
 // Shape makes of an edit that somebody says in the columns of the app's rows what it
 // means here: documents change by their elements, times only grow, and is_deleted: true
 // is a deletion. As nothing can be written together with one, that comes apart: end,
@@ -24,7 +21,7 @@ func Shape(e *crdt.Edit, nowMs int64) (fields, end *crdt.Edit) {
 		return e, nil
 	}
 	said := *e
-	if t.Column(deletedColumn) != nil && dropDeleted(&said) {
+	if t.Column(isDeleted) != nil && dropDeleted(&said) {
 		said.Idle = true
 		end = &crdt.Edit{Key: e.Key, Delete: true, Seen: e.Seen}
 	}
@@ -43,7 +40,7 @@ func Shape(e *crdt.Edit, nowMs int64) (fields, end *crdt.Edit) {
 }
 
 // saysDeleted tells whether a field of an edit is that the row is deleted.
-func saysDeleted(f crdt.Field) bool { return f.Key == deletedColumn && f.Value.Equal(crdt.True) }
+func saysDeleted(f crdt.Field) bool { return f.Key == isDeleted && f.Value.Equal(crdt.True) }
 
 // dropDeleted takes out of the edit that the row is deleted, if it says so.
 func dropDeleted(e *crdt.Edit) (dropped bool) {
@@ -56,7 +53,7 @@ func dropDeleted(e *crdt.Edit) (dropped bool) {
 	}
 	e.Set = drop(e.Set)
 	for _, object := range []*crdt.Value{&e.Patch, &e.Replace} {
-		if member(*object, deletedColumn).Equal(crdt.True) {
+		if member(*object, isDeleted).Equal(crdt.True) {
 			*object = crdt.Object(drop(fieldsOf(*object)))
 		}
 	}
@@ -151,8 +148,8 @@ func (s *shaping) replace(fields crdt.Value, ends bool) {
 			now = append(now, crdt.Field{Key: column, Value: was})
 		}
 	}
-	if was := s.fields[deletedColumn]; ends && was != nil {
-		now = append(now, crdt.Field{Key: deletedColumn, Value: was})
+	if was := s.fields[isDeleted]; ends && was != nil {
+		now = append(now, crdt.Field{Key: isDeleted, Value: was})
 	}
 	s.edit.Replace = crdt.Object(now)
 }

@@ -30,9 +30,9 @@ func ShownView(table string, v crdt.View) crdt.View {
 		return v
 	}
 	v.Fields = Shown(table, v.Fields)
-	if v.Deleted && t.Column(deletedColumn) != nil {
-		fields := slices.DeleteFunc(fieldsOf(v.Fields), func(f crdt.Field) bool { return f.Key == deletedColumn })
-		v.Fields = crdt.Object(append(fields, crdt.Field{Key: deletedColumn, Value: crdt.True}))
+	if v.Deleted && t.Column(isDeleted) != nil {
+		fields := slices.DeleteFunc(fieldsOf(v.Fields), func(f crdt.Field) bool { return f.Key == isDeleted })
+		v.Fields = crdt.Object(append(fields, crdt.Field{Key: isDeleted, Value: crdt.True}))
 	}
 	if len(v.Conflicts) > 0 {
 		v.Conflicts = t.shownConflicts(v.Conflicts)

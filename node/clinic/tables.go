@@ -31,7 +31,7 @@ type Table struct {
 	Columns []Column // but the id
 	Pushed  bool     // phones send rows of it
 
-	places map[string]int // of the columns, by their names
+	at map[string]int // columns by name
 }
 
 // Tables are those of the app's schema 9, in an order in which no row comes before one
@@ -93,13 +93,13 @@ func readTables(text string) (tables []Table) {
 		words := strings.Fields(line)
 		if line[0] != ' ' {
 			name, pushed := strings.CutSuffix(words[0], "*")
-			tables = append(tables, Table{Name: name, Pushed: pushed, places: map[string]int{}})
+			tables = append(tables, Table{Name: name, Pushed: pushed, at: map[string]int{}})
 			words = words[1:]
 		}
 		t := &tables[len(tables)-1]
 		for _, w := range words {
 			c := readColumn(w)
-			t.places[c.Name] = len(t.Columns)
+			t.at[c.Name] = len(t.Columns)
 			t.Columns = append(t.Columns, c)
 		}
 	}
@@ -125,10 +125,18 @@ func TableOf(name string) *Table {
 
 // Column finds a column, nil if the table has none of that name.
 func (t *Table) Column(name string) *Column {
-	if i, found := t.places[name]; found {
+	if i := t.index(name); i >= 0 {
 		return &t.Columns[i]
 	}
 	return nil
+}
+
+// index is the place of a column, -1 if there is none.
+func (t *Table) index(name string) int {
+	if i, ok := t.at[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // greatest are the columns of which only the greatest value matters, so that two

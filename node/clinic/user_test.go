@@ -1,6 +1,7 @@
 package clinic_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -70,18 +71,24 @@ func TestUserApart(t *testing.T) {
 
 func TestClinicTransactions(t *testing.T) {
 	var edits []*crdt.Edit
-	for range 3000 {
-		edits = append(edits, &crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: "x"}})
+	key := func(i int) crdt.RecordKey { return crdt.RecordKey{Collection: "clinics", ID: fmt.Sprint(i)} }
+	for i := range 3000 {
+		edits = append(edits, &crdt.Edit{Key: key(i)})
 	}
-	for range 20 {
-		edits = append(edits, &crdt.Edit{Set: []crdt.Field{{Key: "fields", Value: crdt.Text(strings.Repeat("x", 56<<10))}}})
+	for i := range 20 {
+		edits = append(edits, &crdt.Edit{Key: key(3000 + i), Set: []crdt.Field{{Key: "fields", Value: crdt.Text(strings.Repeat("x", 56<<10))}}})
 	}
 	batches := clinic.Transactions(edits)
 	n := 0
 	for _, b := range batches {
 		size := 0
+		there := map[crdt.RecordKey]bool{}
 		for _, e := range b {
 			n++
+			if there[e.Key] {
+				t.Errorf("%s stands twice in a transaction", e.Key)
+			}
+			there[e.Key] = true
 			for _, f := range e.Set {
 				size += len(f.Value)
 			}
@@ -92,6 +99,9 @@ func TestClinicTransactions(t *testing.T) {
 	}
 	if n != len(edits) || len(batches) > 11 {
 		t.Errorf("%d edits in %d transactions", n, len(batches))
+	}
+	if twice := clinic.Transactions([]*crdt.Edit{{Key: key(1)}, {Key: key(1)}}); len(twice) != 2 {
+		t.Errorf("a record twice makes %d transactions", len(twice))
 	}
 	if len(clinic.Transactions(nil)) != 0 {
 		t.Error("nothing to write makes a transaction")

@@ -187,16 +187,19 @@ func hidden(fields []FieldChange) (told []FieldChange) {
 	return told
 }
 
-// Transactions puts edits together, as many into one as an entry has room for.
+// Transactions puts edits together, as many into one as an entry has room for, no record
+// twice.
 func Transactions(edits []*crdt.Edit) (batches [][]*crdt.Edit) {
-	size := 0
+	size, there := 0, map[crdt.RecordKey]bool{}
 	for i, e := range edits {
 		n := sizeOf(e)
-		if i == 0 || len(batches[len(batches)-1]) == crdt.MaxChanges || size+n > transactionBytesMax {
+		if i == 0 || len(there) == crdt.MaxChanges || size+n > transactionBytesMax || there[e.Key] {
 			batches, size = append(batches, nil), 0
+			clear(there)
 		}
 		batches[len(batches)-1] = append(batches[len(batches)-1], e)
 		size += n
+		there[e.Key] = true
 	}
 	return batches
 }

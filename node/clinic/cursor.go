@@ -1,0 +1,332 @@
+package clinic
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"musafir/crdt"
+)
+
+// Cursors is the collection of what phones had seen at their watermarks, a record for each
+// phone and in it a field for each watermark. It is internal.
+const Cursors = "_cursors"
+
+// A Cursor is what stands behind a watermark: what a phone that presents it has. It holds on
+// every device of the camp.
+type Cursor struct {
+	Watermark int64
+	Presented int64       // the watermark that the phone presented when it got this one
+	User      string      // of whom it got the rows
+	Clinics   []string    // of that user, in order
+	Control   [8]byte     // what the device knew of who takes part
+	Marks     []crdt.Mark // what the device held of the logs of records, in order
+
+	base  int64 // the cursor of which this one says only what differs, 0 if it says all
+	depth int   // how many cursors it rests on
+}
+
+// depthMax is on how many others a cursor rests before one says all again.
+const depthMax = 8
+
+// Watermarks name their issuer in their low bits, so that two devices do not issue the
+// same one.
+const issuerBits = 12
+
+// IssuerOf is what tells the watermarks of a device from those of others.
+func IssuerOf(device crdt.DeviceID) uint16 {
+	sum := sha256.Sum256([]byte(device))
+	return binary.BigEndian.Uint16(sum[:]) & (1<<issuerBits - 1)
+}
+
+// issuedBy tells whether a device may have issued a watermark.
+func issuedBy(watermark int64, issuer uint16) bool {
+	return (watermark-int64(issuer))&(1<<issuerBits-1) == 0
+}
+
+// nextWatermark is the least one of an issuer that is beyond what the phone presented, and
+// not before now, in milliseconds: the app takes it for a time.
+func nextWatermark(presented, nowMs int64, issuer uint16) int64 {
+	w := max(nowMs, presented+1)
+	w += (int64(issuer) - w) & (1<<issuerBits - 1)
+	return w
+}
+
+var errCursor = errors.New("it is none that this program wrote")
+
+// A cursorBook is all that is known of one phone's cursors.
+type cursorBook struct {
+	client string
+	record *crdt.Record // nil: the phone was never seen
+	bodies map[int64][]crdt.Value
+}
+
+func readCursors(look Look, client string) (*cursorBook, error) {
+	r, err := look.Record(crdt.RecordKey{Collection: Cursors, ID: client})
+	if err != nil {
+		return nil, err
+	}
+	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}}
+	if r == nil || r.Empty() {
+		book.record = nil
+		return book, nil
+	}
+	v := r.View()
+	v.Fields.Fields(func(name string, body crdt.Value) {
+		if w, err := strconv.ParseInt(name, 10, 64); err == nil {
+			book.bodies[w] = append(book.bodies[w], body)
+		}
+	})
+	for _, c := range v.Conflicts {
+		for _, s := range c.Siblings {
+			if w, err := strconv.ParseInt(c.Path, 10, 64); err == nil && s.Value != nil {
+				book.bodies[w] = append(book.bodies[w], s.Value)
+			}
+		}
+	}
+	return book, nil
+}
+
+// find is the cursor behind a watermark, nil if it is not known here.
+func (b *cursorBook) find(watermark int64) (*Cursor, error) {
+	return b.resolve(watermark, depthMax+1)
+}
+
+// resolve puts a cursor together with those that it rests on. Where two devices issued
+// the same watermark, as a device and its clone may, only what both had counts.
+func (b *cursorBook) resolve(watermark int64, left int) (found *Cursor, err error) {
+	for _, body := range b.bodies[watermark] {
+		c, err := readCursor(watermark, body)
+		if err != nil {
+			return nil, fmt.Errorf("read the cursor %d of phone %s: %w", watermark, b.client, err)
+		}
+		if c.base != 0 {
+			base, err := (*Cursor)(nil), error(nil)
+			if left > 0 {
+				base, err = b.resolve(c.base, left-1)
+			}
+			if err != nil || base == nil {
+				return nil, err
+			}
+			c.Marks, c.depth = withMarks(base.Marks, c.Marks), base.depth+1
+		}
+		found = least(found, c)
+	}
+	return found, nil
+}
+
+// least is what two cursors of one watermark have in common.
+func least(a, b *Cursor) *Cursor {
+	if a == nil {
+		return b
+	}
+	c := *a
+	c.Marks = nil
+	for _, m := range a.Marks {
+		if other := marksOf(b.Marks, m.Log); len(other) > 0 {
+			m = slices.MinFunc(append(other, m), compareSeq)
+			c.Marks = append(c.Marks, m)
+		}
+	}
+	c.Clinics = slices.DeleteFunc(slices.Clone(a.Clinics), func(id string) bool { return !slices.Contains(b.Clinics, id) })
+	c.Presented = min(a.Presented, b.Presented)
+	return &c
+}
+
+func compareSeq(a, b crdt.Mark) int { return int(min(a.Seq, 1<<62)) - int(min(b.Seq, 1<<62)) }
+
+func marksOf(marks []crdt.Mark, log crdt.ShortID) (of []crdt.Mark) {
+	for _, m := range marks {
+		if m.Log == log {
+			of = append(of, m)
+		}
+	}
+	return of
+}
+
+// withMarks are marks with those of some logs replaced.
+func withMarks(marks, changed []crdt.Mark) []crdt.Mark {
+	all := slices.DeleteFunc(slices.Clone(marks), func(m crdt.Mark) bool { return len(marksOf(changed, m.Log)) > 0 })
+	return append(all, changed...)
+}
+
+// changedMarks are the marks of the logs of which not the same is said in another list.
+func changedMarks(marks, from []crdt.Mark) (changed []crdt.Mark) {
+	for _, m := range marks {
+		if !slices.Equal(marksOf(marks, m.Log), marksOf(from, m.Log)) {
+			changed = append(changed, m)
+		}
+	}
+	return changed
+}
+
+// encode is the cursor as it is stored, over another if that is not too deep.
+func (c *Cursor) encode(over *Cursor) crdt.Value {
+	marks, base := c.Marks, int64(0)
+	if over != nil && over.depth < depthMax {
+		marks, base = changedMarks(c.Marks, over.Marks), over.Watermark
+	}
+	clinics := make([]crdt.Value, len(c.Clinics))
+	for i, id := range c.Clinics {
+		clinics[i] = crdt.Text(id)
+	}
+	return crdt.Array([]crdt.Value{
+		crdt.Int(c.Presented), crdt.Text(c.User), crdt.Array(clinics), crdt.BytesOf(c.Control[:]), crdt.Int(base), crdt.BytesOf(appendMarks(nil, marks)),
+	})
+}
+
+func readCursor(watermark int64, body crdt.Value) (*Cursor, error) {
+	c := &Cursor{Watermark: watermark}
+	if body.Kind() != crdt.KindArray {
+		return nil, errCursor
+	}
+	var items []crdt.Value
+	body.Items(func(v crdt.Value) { items = append(items, v) })
+	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes}
+	if !slices.EqualFunc(items, kinds, func(v crdt.Value, k crdt.Kind) bool { return v.Kind() == k }) || len(items[3].Bytes()) != len(c.Control) {
+		return nil, errCursor
+	}
+	c.Presented, c.User, c.base = items[0].Int(), items[1].Text(), items[4].Int()
+	copy(c.Control[:], items[3].Bytes())
+	ok := true
+	items[2].Items(func(v crdt.Value) {
+		if ok = ok && v.Kind() == crdt.KindText; ok {
+			c.Clinics = append(c.Clinics, v.Text())
+		}
+	})
+	marks, err := readMarks(items[5].Bytes())
+	if err != nil || !ok {
+		return nil, errCursor
+	}
+	c.Marks = marks
+	return c, nil
+}
+
+func appendMarks(b []byte, marks []crdt.Mark) []byte {
+	for _, m := range marks {
+		b = binary.AppendUvarint(append(append(b, m.Log[:]...), m.Head[:]...), m.Seq)
+	}
+	return b
+}
+
+func readMarks(b []byte) (marks []crdt.Mark, err error) {
+	for len(b) > 0 {
+		var m crdt.Mark
+		if len(b) <= len(m.Log)+len(m.Head) {
+			return nil, errCursor
+		}
+		b = b[copy(m.Log[:], b):]
+		b = b[copy(m.Head[:], b):]
+		seq, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, errCursor
+		}
+		m.Seq, b = seq, b[n:]
+		marks = append(marks, m)
+	}
+	return marks, nil
+}
+
+// issue is the edit that keeps a new cursor and lets those go that the phone has left
+// behind: it will never present one from before the one that it presents now.
+func (b *cursorBook) issue(c, presented *Cursor) *crdt.Edit {
+	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Cursors, ID: b.client}}
+	e.Set = []crdt.Field{{Key: strconv.FormatInt(c.Watermark, 10), Value: c.encode(presented)}}
+	if presented == nil {
+		return e
+	}
+	needed := b.needed(presented.Watermark)
+	for w := range b.bodies {
+		if w < presented.Watermark && !needed[w] {
+			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
+		}
+	}
+	slices.Sort(e.Remove)
+	return e
+}
+
+// needed are the watermarks of a cursor and of those that it rests on.
+func (b *cursorBook) needed(watermark int64) map[int64]bool {
+	needed := map[int64]bool{}
+	var visit func(w int64)
+	visit = func(w int64) {
+		if needed[w] {
+			return
+		}
+		needed[w] = true
+		for _, body := range b.bodies[w] {
+			if c, err := readCursor(w, body); err == nil && c.base != 0 {
+				visit(c.base)
+			}
+		}
+	}
+	visit(watermark)
+	return needed
+}
+
+// before is for a watermark that is none: the newest cursor that the phone is known to have
+// presented, so that it has at least that much. Nil if there is none, or if the watermark
+// is older: the phone was put back to what it had been, or is asked to get all again.
+func (b *cursorBook) before(watermark int64) (*Cursor, error) {
+	c, err := b.last()
+	if err != nil || c == nil || c.Watermark > watermark {
+		return nil, err
+	}
+	return c, nil
+}
+
+// beyond tells whether the phone is known to have presented a later watermark.
+func (b *cursorBook) beyond(watermark int64) bool {
+	c, err := b.last()
+	return err == nil && c != nil && c.Watermark > watermark
+}
+
+func (b *cursorBook) last() (*Cursor, error) {
+	newest := int64(0)
+	for w, bodies := range b.bodies {
+		for _, body := range bodies {
+			if c, err := readCursor(w, body); err == nil && len(b.bodies[c.Presented]) > 0 {
+				newest = max(newest, c.Presented)
+			}
+		}
+	}
+	return b.find(newest)
+}
+
+// pasts are what all cursors of the phone that are known here stand for.
+func (b *cursorBook) pasts(look Look) (pasts []Past, err error) {
+	for w := range b.bodies {
+		c, err := b.find(w)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			continue
+		}
+		p, err := look.Past(c.Marks)
+		if err != nil {
+			return nil, err
+		}
+		pasts = append(pasts, p)
+	}
+	return pasts, nil
+}
+
+// seen tells whether the phone ever presented a watermark that a device of the camp gave it.
+func (b *cursorBook) seen() bool {
+	for w, bodies := range b.bodies {
+		for _, body := range bodies {
+			if c, err := readCursor(w, body); err == nil && c.Presented > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameMarks tells whether marks say the same.
+func sameMarks(a, b []crdt.Mark) bool { return bytes.Equal(appendMarks(nil, a), appendMarks(nil, b)) }

@@ -1,0 +1,196 @@
+package clinic_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"testing"
+
+	"musafir/crdt"
+	"musafir/node"
+	"musafir/node/clinic"
+	"musafir/node/clinic/apptest"
+	"musafir/node/replica"
+	"musafir/store"
+)
+
+// A desk is a device at which phones sync, alone in its camp.
+type desk struct {
+	t      testing.TB
+	store  *store.Store
+	writer *replica.Writer
+	nowMs  int64
+	writes int // transactions that phones caused
+}
+
+func newDesk(t testing.TB) *desk {
+	t.Helper()
+	s, err := store.OpenMemory(store.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.Begin()
+	f, err := node.Found(b, key, "Camp", "Desk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetIdentity(store.Identity{Camp: f.Camp})
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	w, err := replica.LoadWriter(f.Camp, key, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &desk{t: t, store: s, writer: w, nowMs: 1_780_000_000_000}
+}
+
+func (d *desk) write(tx crdt.Transaction) error {
+	d.nowMs++
+	g := replica.NewGroup(d.store.Begin(), d.writer)
+	salts := make([]byte, len(tx.Edits)*crdt.SaltSize)
+	rand.Read(salts)
+	if _, err := g.Write(&tx, salts, d.nowMs); err != nil {
+		return err
+	}
+	w, err := g.Commit()
+	d.writer = w
+	return err
+}
+
+// do is a write of somebody who uses no phone.
+func (d *desk) do(edits ...*crdt.Edit) {
+	d.t.Helper()
+	if err := d.write(crdt.Transaction{Edits: edits}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// A look is a moment of the store.
+type look struct{ *store.Moment }
+
+func (l look) Past(marks []crdt.Mark) (clinic.Past, error) { return l.Moment.Past(marks) }
+
+func (d *desk) look() look {
+	m, err := d.store.Moment()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return look{m}
+}
+
+func (d *desk) record(table, id string) crdt.View {
+	d.t.Helper()
+	r, err := d.store.Record(crdt.RecordKey{Collection: table, ID: id})
+	if err != nil || r == nil {
+		d.t.Fatalf("%s/%s: %v, %v", table, id, r, err)
+	}
+	return r.View()
+}
+
+// A line is one phone's line to a desk.
+type line struct {
+	*desk
+	client, user string
+	elsewhere    []uint16
+	got          map[string]clinic.Form // of the rows of the last pull
+}
+
+func (d *desk) line(p *apptest.Phone, user string) *line {
+	return &line{desk: d, client: p.ClientID, user: user}
+}
+
+func (l *line) Pull(presented int64) ([]byte, error) {
+	m := l.look()
+	defer m.Close()
+	a, err := clinic.Pull{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Issuer: 5, Others: l.elsewhere}.Answer()
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Issue) > 0 {
+		l.writes++
+		if err := l.write(crdt.Transaction{Edits: a.Issue}); err != nil {
+			return nil, err
+		}
+	}
+	l.got = map[string]clinic.Form{}
+	tables := map[string]map[clinic.Form][][]byte{}
+	err = a.Each(func(table string, form clinic.Form, row []byte) error {
+		if tables[table] == nil {
+			tables[table] = map[clinic.Form][][]byte{}
+		}
+		tables[table][form] = append(tables[table][form], bytes.Clone(row))
+		id := row[len(`{"id":"`):]
+		l.got[table+"/"+string(id[:bytes.IndexByte(id, '"')])] = form
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	owed, err := a.Owed()
+	if err != nil {
+		return nil, err
+	}
+	if owed != nil {
+		if err := l.write(crdt.Transaction{Edits: []*crdt.Edit{owed}}); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString(`{"changes":{`)
+	first := true
+	for table, rows := range tables {
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		fmt.Fprintf(&b, `%q:{"created":[%s],"updated":[%s],"deleted":[]}`, table, bytes.Join(rows[clinic.Created], []byte(",")), bytes.Join(rows[clinic.Updated], []byte(",")))
+	}
+	fmt.Fprintf(&b, `},"timestamp":%d}`, a.Watermark)
+	return b.Bytes(), nil
+}
+
+func (l *line) Push(presented int64, changes []byte) error {
+	rows, err := clinic.ReadPush(changes)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(clinic.Push) ([]clinic.Batch, error){clinic.Push.Write, clinic.Push.Delete} {
+		if err := l.step(presented, rows, step); err != nil {
+			return err
+		}
+	}
+	return l.step(presented, rows, func(p clinic.Push) ([]clinic.Batch, error) {
+		e, err := p.Owed()
+		if e == nil {
+			return nil, err
+		}
+		return []clinic.Batch{{Edits: []*crdt.Edit{e}}}, err
+	})
+}
+
+func (l *line) step(presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
+	m := l.look()
+	defer m.Close()
+	batches, err := do(clinic.Push{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Rows: rows})
+	for i := 0; i < len(batches) && err == nil; i++ {
+		l.writes++
+		err = l.write(crdt.Transaction{Edits: batches[i].Edits, Author: l.user, Phone: batches[i].Origin})
+	}
+	return err
+}
+
+func (d *desk) held() (rows []clinic.HeldRow) {
+	m := d.look()
+	defer m.Close()
+	if err := clinic.Held(m, func(h clinic.HeldRow) error { rows = append(rows, h); return nil }); err != nil {
+		d.t.Fatal(err)
+	}
+	return rows
+}

@@ -1,0 +1,157 @@
+package clinic
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A holding is what a phone has of the records: what entries before its watermark made of
+// them, and over that what it pushed itself. Whatever wins a tie elsewhere, on the phone
+// its own does.
+type holding struct {
+	look      Look
+	past      Past // nil: nothing but its own
+	client    string
+	presented int64
+	before    []Past // of a phone that was emptied: what it pushed until then is not its own any more
+}
+
+// newHolding is what a phone has that presents a watermark. What is behind that comes later.
+func newHolding(look Look, book *cursorBook, presented int64) (holding, error) {
+	h := holding{look: look, client: book.client, presented: presented}
+	if presented != 0 || !book.seen() {
+		return h, nil
+	}
+	var err error
+	h.before, err = book.pasts(look)
+	return h, err
+}
+
+// pushed tells whether a touch came from the phone.
+func (h *holding) pushed(t *crdt.Touch) bool {
+	return isOf(t, h.client) && !slices.ContainsFunc(h.before, func(p Past) bool { return p.Holds(t.Ref) })
+}
+
+// A hold is one record as a phone has it.
+type hold struct {
+	*crdt.Record      // nil: it has none
+	pushed       bool // the phone wrote it at some time
+	pending      bool // the phone may have made it and not know yet that it arrived
+}
+
+// of reads a record.
+func (h *holding) of(key crdt.RecordKey) (hold, error) {
+	touches, err := h.look.Touches(key)
+	if err != nil {
+		return hold{}, err
+	}
+	then, own := h.then(touches)
+	x := hold{pushed: len(own) > 0}
+	if slices.ContainsFunc(then, isMerged) {
+		x.Record = crdt.Refold(key, then)
+		x.pending = h.pendingIn(touches, own)
+	}
+	return x, nil
+}
+
+// had is a record as the phone has it. Where nothing was written since, that is the record.
+func (h *holding) had(r *crdt.Record) (hold, error) {
+	nothing, all := true, h.past != nil
+	for _, t := range r.Living() {
+		own, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
+		nothing, all = nothing && !own && h.past == nil, all && past && !own
+	}
+	switch {
+	case all:
+		return hold{Record: r}, nil
+	case nothing:
+		return hold{}, nil
+	}
+	return h.of(r.Key)
+}
+
+// both visits the rows of a table as they are and as the phone has them.
+func (h *holding) both(table string, visit func(now, had row, has bool)) error {
+	t := TableOf(table)
+	return h.look.Scan(table, "", true, func(r *crdt.Record) (bool, error) {
+		now := rowOf(t, r)
+		had, err := h.had(r)
+		if err != nil {
+			return false, err
+		}
+		switch had.Record {
+		case nil:
+			visit(now, row{}, false)
+		case r:
+			visit(now, now, true)
+		default:
+			visit(now, rowOf(t, had.Record), true)
+		}
+		return true, nil
+	})
+}
+
+func isMerged(t *crdt.Touch) bool { return t.Merged }
+
+// then are copies of touches as the phone has them, and which of those it pushed itself.
+func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
+	then = make([]*crdt.Touch, len(touches))
+	var over []*crdt.Touch
+	for i, t := range touches {
+		u := *t
+		then[i] = &u
+		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
+		u.Merged = t.Merged && (mine || past)
+		if mine {
+			own = append(own, &u)
+		}
+		if mine && !past {
+			over = append(over, &u)
+		}
+	}
+	slices.SortStableFunc(over, inPhoneOrder)
+	for i, u := range over {
+		u.Time = math.MaxUint64 - crdt.Time(len(over)-i) // above all others
+	}
+	return then, own
+}
+
+// inPhoneOrder orders what one phone pushed as it did so: by the watermark, then by its
+// own clock, of which only the order counts.
+func inPhoneOrder(a, b *crdt.Touch) int {
+	_, first, _ := readOrigin(a.Phone)
+	_, second, _ := readOrigin(b.Phone)
+	return cmp.Or(cmp.Compare(first, second), cmp.Compare(editedAt(a), editedAt(b)), cmp.Compare(a.Time, b.Time))
+}
+
+// editedAt is the phone's time of what it pushed, in milliseconds; 0 if it says none.
+func editedAt(t *crdt.Touch) int64 {
+	for i := range t.Change.Writes {
+		if w := &t.Change.Writes[i]; w.Path == updatedAt && w.Value.Kind() == crdt.KindInt {
+			return w.Value.Int()
+		}
+	}
+	return 0
+}
+
+// pendingIn tells whether the phone may hold a record as one that it made and that has not
+// arrived: it knows of it by nothing but what it pushed since it presented this watermark.
+// What such a row gets is taken for newer than what the phone's user wrote meanwhile.
+func (h *holding) pendingIn(touches, own []*crdt.Touch) bool {
+	known := func(t *crdt.Touch) bool {
+		_, presented, _ := readOrigin(t.Phone)
+		return presented != h.presented
+	}
+	if slices.ContainsFunc(own, known) || len(own) == 0 {
+		return false
+	}
+	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !h.pushed(t) })
+}
+
+func isOf(t *crdt.Touch, client string) bool {
+	of, _, _ := readOrigin(t.Phone)
+	return of == client
+}

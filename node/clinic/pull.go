@@ -1,0 +1,374 @@
+package clinic
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"musafir/crdt"
+)
+
+// A Pull is what a phone asks for: all that changed since it got a watermark.
+type Pull struct {
+	Look      Look
+	Client    string
+	User      string
+	Presented int64 // the watermark; 0: everything
+	NowMs     int64
+	Issuer    uint16  // what tells the device's watermarks from those of others
+	Control   [8]byte // what the device knows of who takes part
+
+	// Others are the issuers of which this device may not have heard all. A watermark that
+	// is of none of them, and not known, is none of the camp: the app makes one up when it
+	// is told to send everything.
+	Others []uint16
+	// Alone tells which entries were written here and are on no other device. It is for a
+	// phone whose watermark this device does not know: it has been elsewhere and has what
+	// is there.
+	Alone func(crdt.Ref) bool
+}
+
+// A Form is how a row comes to a phone.
+type Form byte
+
+// The forms. Nothing is ever told to be deleted in the app's way: it would keep a mark
+// which no later row gets over. A row that is deleted says so in its columns.
+const (
+	Created Form = iota // the app adds it, or overwrites it
+	Updated             // the app overwrites it, or passes it over if it has none
+)
+
+func (f Form) String() string { return [...]string{"created", "updated"}[f] }
+
+// An Answer is what a phone gets.
+type Answer struct {
+	Watermark int64
+	Issue     []*crdt.Edit // the cursor behind the watermark, to be durable before anything is told; none: it is kept already
+	pull      *pull
+	list      []decision // of a few; else all is looked at as it goes out
+	all       bool
+}
+
+// A decision is what becomes of one record.
+type decision struct {
+	key  crdt.RecordKey
+	form Form
+	gone bool // the phone must not have it any longer
+}
+
+// A pull is a Pull at work.
+type pull struct {
+	Pull
+	book     *cursorBook
+	cursor   *Cursor // nil: everything is sent
+	lost     bool    // what stands behind the watermark may be known elsewhere
+	holding  holding
+	now      state
+	then     state
+	stock    dispensed // nil: nothing has stock
+	stockHad dispensed
+	owed     map[crdt.RecordKey]bool // rows that go out in any case
+	withheld []crdt.RecordKey        // rows that the phone must not get yet
+}
+
+// Heard tells whether this device knows the cursor behind a watermark, and whether it
+// ever heard of the phone.
+func Heard(look Look, client string, watermark int64) (cursor, phone bool, err error) {
+	book, err := readCursors(look, client)
+	if err != nil {
+		return false, false, err
+	}
+	c, err := book.find(watermark)
+	return c != nil, book.record != nil, err
+}
+
+// Answer works out what a phone gets.
+func (p Pull) Answer() (*Answer, error) {
+	x := &pull{Pull: p}
+	if err := x.read(); err != nil {
+		return nil, err
+	}
+	if x.lost {
+		return x.alone()
+	}
+	if x.cursor == nil || !x.now.equal(x.then.scope) || x.holding.past.LaterCount() > listEntriesMax {
+		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
+	}
+	list, err := x.list()
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{pull: x, list: list, Watermark: p.Presented}
+	first := !x.book.seen() // so that one knows, if it presents none again, that it was emptied
+	if len(list) > 0 || len(x.withheld) > 0 || first {
+		x.issue(a)
+	}
+	return a, nil
+}
+
+// listEntriesMax is up to how many entries the records that they touch are listed; of
+// more, all records are looked at one after the other.
+const listEntriesMax = 4096
+
+func (x *pull) read() (err error) {
+	if x.book, err = readCursors(x.Look, x.Client); err != nil {
+		return err
+	}
+	if x.holding, err = newHolding(x.Look, x.book, x.Presented); err != nil {
+		return err
+	}
+	if x.Presented != 0 {
+		if x.cursor, err = x.book.find(x.Presented); err != nil {
+			return err
+		}
+	}
+	if x.cursor == nil && x.Presented != 0 {
+		if x.cursor, err = x.book.before(x.Presented); err != nil {
+			return err
+		}
+		x.lost = x.book.record != nil && x.elsewhere() && !x.book.beyond(x.Presented)
+	}
+	s, err := scopeOf(x.Look, x.User)
+	if err != nil {
+		return err
+	}
+	x.now = state{scope: s, row: x.rowNow}
+	x.then = state{scope: s, row: x.rowThen}
+	if x.cursor == nil {
+		return nil
+	}
+	x.then.scope = s.asSeen(x.cursor)
+	if x.holding.past, err = x.Look.Past(x.cursor.Marks); err != nil {
+		return err
+	}
+	return x.readOwed()
+}
+
+// elsewhere tells whether a watermark may be of a device that this one has not heard of
+// since.
+func (p Pull) elsewhere() bool {
+	return slices.ContainsFunc(p.Others, func(o uint16) bool { return issuedBy(p.Presented, o) })
+}
+
+func (x *pull) rowNow(table, id string) (row, bool, error) {
+	r, err := x.Look.Record(crdt.RecordKey{Collection: table, ID: id})
+	if err != nil || r == nil || r.Empty() {
+		return row{}, false, err
+	}
+	return rowOf(TableOf(table), r), true, nil
+}
+
+func (x *pull) rowThen(table, id string) (row, bool, error) {
+	h, err := x.holding.of(crdt.RecordKey{Collection: table, ID: id})
+	if err != nil || h.Record == nil {
+		return row{}, false, err
+	}
+	return rowOf(TableOf(table), h.Record), true, nil
+}
+
+// issue gives the answer a new watermark.
+func (x *pull) issue(a *Answer) *Answer {
+	c := &Cursor{
+		Watermark: nextWatermark(x.Presented, x.NowMs, x.Issuer), Presented: x.Presented,
+		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: x.Look.Marks(),
+	}
+	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor)}
+	if e := x.paid(); e != nil {
+		a.Issue = append(a.Issue, e)
+	}
+	return a
+}
+
+// list decides of each record that may have to be sent.
+func (x *pull) list() (list []decision, err error) {
+	keys, err := x.candidates()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		r, err := x.Look.Record(key)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil || r.Empty() {
+			continue
+		}
+		_, d, send, err := x.decide(TableOf(key.Collection), r)
+		if err != nil {
+			return nil, err
+		}
+		if send {
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
+// decide tells in which form a record goes to the phone, if at all.
+func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool, err error) {
+	d.key = r.Key
+	now := x.shown(t, r, x.stock)
+	sees, err := x.now.sees(now)
+	if err != nil {
+		return out, d, false, err
+	}
+	h, err := x.holding.had(r)
+	if err != nil {
+		return out, d, false, err
+	}
+	had, saw := row{}, false
+	if h.Record != nil {
+		had = x.shown(t, h.Record, x.stockHad)
+		if saw, err = x.then.sees(had); err != nil {
+			return out, d, false, err
+		}
+	}
+	has := h.Record != nil && (saw || h.pushed)
+	differs := !has || saw != sees || x.owed[r.Key] || !had.equal(now)
+	switch {
+	case !differs || !has && (!sees || now.deleted):
+		return out, d, false, nil
+	case h.pending:
+		x.withheld = append(x.withheld, r.Key)
+		return out, d, false, nil
+	case !sees:
+		d.form, d.gone = Updated, true
+		return blank(t, r.Key.ID), d, saw, nil
+	case now.deleted:
+		d.form = Updated
+		return now.withdrawn(), d, true, nil
+	}
+	// Whether the phone has a row that was deleted, or out of its sight, is not known for
+	// certain unless it pushed it; the app overwrites what it has.
+	if h.pushed || has && !had.deleted {
+		d.form = Updated
+	}
+	return now, d, true, nil
+}
+
+// shown is the row of a record, with what is left in stock.
+func (x *pull) shown(t *Table, r *crdt.Record, stock dispensed) row {
+	out := rowOf(t, r)
+	if t.Name == inventory {
+		out = stock.left(out, r)
+	}
+	return out
+}
+
+// Empty tells whether no row goes out.
+func (a *Answer) Empty() bool { return !a.all && len(a.list) == 0 }
+
+// Each visits the rows that go out, as JSON objects: table by table, of each first those
+// that are created.
+func (a *Answer) Each(visit func(table string, form Form, row []byte) error) error {
+	if a.all {
+		return a.scan(visit)
+	}
+	var b []byte
+	for _, d := range a.list {
+		r, err := a.pull.Look.Record(d.key)
+		if err != nil {
+			return err
+		}
+		b = a.pull.out(d, r).appendJSON(b[:0])
+		if err := visit(d.key.Collection, d.form, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// out is the row that was decided to go out.
+func (x *pull) out(d decision, r *crdt.Record) row {
+	t := TableOf(d.key.Collection)
+	if d.gone {
+		return blank(t, d.key.ID)
+	}
+	out := x.shown(t, r, x.stock)
+	if out.deleted {
+		return out.withdrawn()
+	}
+	return out
+}
+
+// scan looks at all records. Those that are updated wait until those that are created are
+// out, by their keys.
+func (a *Answer) scan(visit func(table string, form Form, row []byte) error) error {
+	var b []byte
+	for i := range Tables {
+		t := &Tables[i]
+		var later []decision
+		err := a.pull.Look.Scan(t.Name, "", a.pull.holding.past != nil, func(r *crdt.Record) (bool, error) {
+			out, d, send, err := a.pull.decide(t, r)
+			if err != nil || !send {
+				return err == nil, err
+			}
+			if d.form == Updated {
+				later = append(later, d)
+				return true, nil
+			}
+			b = out.appendJSON(b[:0])
+			return true, visit(t.Name, Created, b)
+		})
+		if err != nil {
+			return err
+		}
+		if err := (&Answer{pull: a.pull, list: later}).Each(visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Owed is what is to be kept once the rows are out: which others the phone must get later.
+// Nil: none.
+func (a *Answer) Owed() (*crdt.Edit, error) {
+	return owe(a.pull.Look, a.pull.Client, a.pull.Presented, a.pull.withheld)
+}
+
+// alone is the answer to a phone whose cursor is not known here: it keeps its watermark, and
+// gets only rows that it cannot have.
+func (x *pull) alone() (*Answer, error) {
+	a := &Answer{pull: x, Watermark: x.Presented}
+	if x.Alone == nil {
+		return a, nil
+	}
+	if err := x.relate(nil); err != nil {
+		return nil, err
+	}
+	past, err := x.book.pasts(x.Look)
+	if err != nil {
+		return nil, err
+	}
+	for i := range Tables {
+		t := &Tables[i]
+		err := x.Look.Scan(t.Name, "", false, func(r *crdt.Record) (bool, error) {
+			if !x.onlyHere(r, past) {
+				return true, nil
+			}
+			out := x.shown(t, r, x.stock)
+			sees, err := x.now.sees(out)
+			if sees && !out.deleted {
+				a.list = append(a.list, decision{key: r.Key, form: Created})
+			}
+			return err == nil, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// onlyHere tells of a record whether all of it was written here, is nowhere else, and never
+// went to the phone or came from it.
+func (x *pull) onlyHere(r *crdt.Record, given []Past) bool {
+	return !slices.ContainsFunc(r.Living(), func(t *crdt.Touch) bool {
+		return !x.Alone(t.Ref) || isOf(t, x.Client) || slices.ContainsFunc(given, func(p Past) bool { return p.Holds(t.Ref) })
+	})
+}
+
+// compareKeys orders records as they go out.
+func compareKeys(a, b crdt.RecordKey) int {
+	return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), strings.Compare(a.ID, b.ID))
+}

@@ -1,0 +1,477 @@
+package clinic
+
+import (
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A Push is what a phone sent, against what this device holds at a moment. It is written in
+// steps, each against a new moment: Write, then Delete, then Owed, each durable before the
+// next. A push that is cut off between them is repeated by the phone, and does the rest.
+type Push struct {
+	Look      Look
+	Client    string
+	User      string
+	Presented int64 // the watermark that the phone presented at the pull before
+	NowMs     int64
+	Rows      *Pushed
+}
+
+// A Batch is what becomes one entry.
+type Batch struct {
+	Edits  []*crdt.Edit
+	Origin string // of the phone; "" if it is not what the phone wrote
+}
+
+// A push is a Push at work.
+type push struct {
+	Push
+	holding holding
+	marks   []crdt.Mark // what the phone had seen
+	rights  *rights
+	guessed bool      // what it had seen is not known for certain
+	since   []holding // what the phone may have by now, where it presents a watermark that is none
+	had     dispensed // what had been dispensed, as the phone has it; nil: not read yet
+}
+
+func (p Push) open() (*push, error) {
+	x := &push{Push: p}
+	book, err := readCursors(p.Look, p.Client)
+	if err != nil {
+		return nil, err
+	}
+	if x.holding, err = newHolding(p.Look, book, p.Presented); err != nil {
+		return nil, err
+	}
+	c, err := book.find(p.Presented)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil && p.Presented != 0 {
+		x.guessed = true
+		if c, err = book.before(p.Presented); err == nil {
+			x.since, err = p.holdingsAfter(book, c)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		x.marks = c.Marks
+	}
+	if x.holding.past, err = p.Look.Past(x.marks); err != nil {
+		return nil, err
+	}
+	x.rights, err = rightsOf(p.Look, p.User)
+	return x, err
+}
+
+// holdingsAfter are what the phone may have got after a cursor that it is known to have
+// presented.
+func (p Push) holdingsAfter(book *cursorBook, c *Cursor) (list []holding, err error) {
+	for w := range book.bodies {
+		if c != nil && w <= c.Watermark {
+			continue
+		}
+		later, err := book.find(w)
+		if err != nil {
+			return nil, err
+		}
+		if later == nil {
+			continue
+		}
+		h := holding{look: p.Look, client: p.Client, presented: p.Presented}
+		if h.past, err = p.Look.Past(later.Marks); err != nil {
+			return nil, err
+		}
+		list = append(list, h)
+	}
+	return list, nil
+}
+
+// Write is what the rows say, but for deletions. Rows that cannot be records and rows that
+// the user has no right to write are held back, and come as batches of their own.
+func (p Push) Write() ([]Batch, error) {
+	x, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	var edits []*crdt.Edit
+	var held []*heldRow
+	for _, row := range p.Rows.rows {
+		if row.err != nil {
+			held = append(held, x.hold(row, unfit, row.err.Error()))
+			continue
+		}
+		e, why, err := x.edit(row)
+		if err != nil {
+			return nil, err
+		}
+		if column, err := x.silent(row); err != nil {
+			return nil, err
+		} else if column != "" {
+			held = append(held, x.hold(row, silent, "the phone has another value in "+column+" than anybody wrote, and does not say that it was edited: enter it again if it was edited while the phone synced"))
+		}
+		switch {
+		case why != "":
+			held = append(held, x.hold(row, denied, why))
+		case e != nil:
+			fit, tooLarge := split(e)
+			if tooLarge != nil {
+				held = append(held, x.hold(row, unfit, tooLarge.Error()))
+			} else {
+				edits = append(edits, fit...)
+			}
+		}
+	}
+	return x.batches(edits, held), nil
+}
+
+// batches puts edits together to entries, no record twice into one.
+func (x *push) batches(edits []*crdt.Edit, held []*heldRow) (batches []Batch) {
+	for _, list := range Transactions(edits) {
+		batches = append(batches, Batch{list, Origin(x.Client, x.Presented)})
+	}
+	var keep []*crdt.Edit
+	for _, h := range held {
+		keep = append(keep, h.edits()...)
+	}
+	for _, list := range Transactions(keep) {
+		batches = append(batches, Batch{Edits: list})
+	}
+	return batches
+}
+
+// edit is what one row says, nil if it says nothing new; or why its user may not say it.
+func (x *push) edit(p *pushedRow) (e *crdt.Edit, why string, err error) {
+	w, err := x.writer(p)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, f := range p.columns {
+		if err := w.column(f.Key, f.Value); err != nil {
+			return nil, "", err
+		}
+	}
+	if w.revives() {
+		w.edit.Undelete = true
+	}
+	e = w.edit
+	if len(e.Set)+len(e.Max)+len(e.Remove) == 0 && !e.Undelete && !w.isNew() {
+		return nil, "", nil
+	}
+	var had *row
+	if w.base != nil && w.table != nil {
+		had = &w.had
+	}
+	return e, x.rights.refuseWrite(w.row(), had), nil
+}
+
+// A rowWriter turns one row into an edit.
+type rowWriter struct {
+	*push
+	pushed *pushedRow
+	table  *Table // nil: one that the app does not have
+	base   *crdt.Record
+	fields crdt.Value // of the record as the phone has it
+	had    row        // of an app's table
+	later  []row      // as it may have got it since
+	all    bool       // every column counts as written
+	edit   *crdt.Edit
+}
+
+func (x *push) writer(p *pushedRow) (*rowWriter, error) {
+	w := &rowWriter{push: x, pushed: p, table: TableOf(p.table), fields: crdt.EmptyObject, all: p.status != statusUpdated || p.changed == nil}
+	h, err := x.holding.of(p.key())
+	if err != nil {
+		return nil, err
+	}
+	w.edit = &crdt.Edit{Key: p.key(), From: &crdt.Record{Key: p.key()}}
+	if h.Record != nil {
+		w.base, w.edit.From, w.fields = h.Record, h.Record, h.Record.View().Fields
+		if w.table != nil {
+			w.had = rowOf(w.table, h.Record)
+			err = w.readLater()
+		}
+		return w, err
+	}
+	r, err := x.Look.Record(p.key())
+	w.all = w.all || r == nil || r.Empty() // of a record that nobody has all is new
+	return w, err
+}
+
+// isNew tells whether there is no such record yet as far as the phone knows.
+func (w *rowWriter) isNew() bool { return w.base == nil && w.all && !w.pushed.removed }
+
+// column takes in one column.
+func (w *rowWriter) column(name string, v crdt.Value) error {
+	if !w.all && !w.pushed.changed[name] {
+		return nil
+	}
+	if w.table == nil {
+		if path := crdt.JoinPath("", name); !member(w.fields, name).Equal(v) {
+			w.edit.Set = append(w.edit.Set, crdt.Field{Key: path, Value: v})
+		}
+		return nil
+	}
+	switch {
+	case name == isDeleted && w.table.index(isDeleted) >= 0:
+		return nil
+	case name == deletedAt && v.Kind() == crdt.KindNull:
+		return nil
+	case w.table.Name == inventory && name == available:
+		return w.count(v)
+	case w.has(name, v):
+		return nil
+	}
+	c := w.table.changeColumn(crdt.JoinPath("", name), member(w.fields, name), v, w.NowMs)
+	w.edit.Set = append(w.edit.Set, c.Set...)
+	w.edit.Max = append(w.edit.Max, c.Max...)
+	w.edit.Remove = append(w.edit.Remove, c.Remove...)
+	return nil
+}
+
+// has tells whether the phone has had that value all along. What was never written it has
+// as the app fills it in.
+func (w *rowWriter) has(name string, v crdt.Value) bool {
+	if w.base == nil {
+		return false
+	}
+	if i := w.table.index(name); i >= 0 {
+		typed := w.table.Columns[i].typed(v)
+		if !w.named(name) && slices.ContainsFunc(w.later, func(x row) bool { return x.columns[i].Equal(typed) }) {
+			return true
+		}
+		return w.had.columns[i].Equal(typed) && (typed.Equal(v) || member(w.fields, name) != nil)
+	}
+	return member(w.fields, name).Equal(v)
+}
+
+// named tells whether the app says of a column that it was edited.
+func (w *rowWriter) named(name string) bool {
+	return w.pushed.status == statusUpdated && w.pushed.changed[name]
+}
+
+// readLater reads the row as the phone may have got it since.
+func (w *rowWriter) readLater() error {
+	for i := range w.since {
+		h, err := w.since[i].of(w.pushed.key())
+		if err != nil {
+			return err
+		}
+		if h.Record != nil {
+			w.later = append(w.later, rowOf(w.table, h.Record))
+		}
+	}
+	return nil
+}
+
+// count takes in how much there is of something in stock, if it was counted.
+func (w *rowWriter) count(v crdt.Value) error {
+	at := numberOf(w.pushed.column(countedAt))
+	said := w.all || w.pushed.changed[countedAt]
+	if w.base != nil && (!said || at == nil || w.had.column(countedAt).Equal(at)) {
+		return nil
+	}
+	before, err := w.dispensedFrom(shelf{textIn(w.pushed.column("clinic_id")), textIn(w.pushed.column("drug_id")), textIn(w.pushed.column("batch_id"))})
+	w.edit.Set = append(w.edit.Set, crdt.Field{Key: available, Value: v}, crdt.Field{Key: dispensedBefore, Value: amount(before)})
+	return err
+}
+
+// dispensedFrom is what had been dispensed as far as the phone knows, what it sends now
+// included.
+func (x *push) dispensedFrom(at shelf) (float64, error) {
+	if x.had == nil {
+		x.had = dispensed{}
+		err := x.holding.both(dispensing, func(_, had row, has bool) {
+			if has {
+				x.had.add(had, 1)
+			}
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range x.Rows.rows {
+			if err := x.addSent(p); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return x.had[at], nil
+}
+
+// addSent adds a row that was dispensed and that nobody knew of.
+func (x *push) addSent(p *pushedRow) error {
+	if p.table != dispensing || p.err != nil {
+		return nil
+	}
+	h, err := x.holding.of(p.key())
+	if err == nil && h.Record == nil {
+		x.had.add(p.row(TableOf(dispensing)), 1)
+	}
+	return err
+}
+
+// revives tells whether a record that the phone has as deleted shall be there again.
+func (w *rowWriter) revives() bool {
+	v := boolOf(w.pushed.column(isDeleted))
+	return w.base != nil && w.base.Deleted() && v != nil && !v.Bool() && (w.all || w.pushed.changed[isDeleted]) && !w.pushed.removed
+}
+
+// row is the row as it was sent, over the one that the phone had.
+func (w *rowWriter) row() row {
+	if w.table == nil {
+		return row{table: &Table{Name: w.pushed.table}, id: w.pushed.id}
+	}
+	return w.pushed.row(w.table)
+}
+
+// column is what was sent in a column, nil if nothing was.
+func (p *pushedRow) column(name string) crdt.Value {
+	for _, f := range p.columns {
+		if f.Key == name {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// row is a sent row with the values that the app has.
+func (p *pushedRow) row(t *Table) row {
+	x := row{table: t, id: p.id, columns: make([]crdt.Value, len(t.Columns))}
+	for i, c := range t.Columns {
+		x.columns[i] = c.typed(p.column(c.Name))
+	}
+	x.deleted = p.removed || isTrue(p.column(isDeleted))
+	return x
+}
+
+func textIn(v crdt.Value) string {
+	if v.Kind() == crdt.KindText {
+		return v.Text()
+	}
+	return ""
+}
+
+// deletes tells whether a row says that its record is deleted.
+func (p *pushedRow) deletes() bool {
+	changed := p.status != statusUpdated || p.changed == nil || p.changed[isDeleted]
+	return p.err == nil && (p.removed || TableOf(p.table) != nil && changed && isTrue(p.column(isDeleted)))
+}
+
+// Delete is what the rows delete. What others wrote and the phone had not seen keeps a
+// record there.
+func (p Push) Delete() ([]Batch, error) {
+	var rows []*pushedRow
+	for _, row := range p.Rows.rows {
+		if row.deletes() {
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	x, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	var edits []*crdt.Edit
+	var held []*heldRow
+	for _, row := range rows {
+		h, err := x.holding.of(row.key())
+		if err != nil {
+			return nil, err
+		}
+		if h.Record == nil || h.Deleted() {
+			continue
+		}
+		if why := x.rights.refuseDelete(rowOfAny(row, h.Record)); why != "" {
+			held = append(held, x.hold(row, denied, why))
+			continue
+		}
+		edits = append(edits, &crdt.Edit{Key: row.key(), From: h.Record, Delete: true})
+	}
+	return x.batches(edits, held), nil
+}
+
+func rowOfAny(p *pushedRow, r *crdt.Record) row {
+	if t := TableOf(p.table); t != nil {
+		return rowOf(t, r)
+	}
+	return row{table: &Table{Name: p.table}, id: p.id}
+}
+
+// Owed marks the rows that the phone sent and that are not shown as it has them: it gets
+// them with the next pull. Nil: none.
+func (p Push) Owed() (*crdt.Edit, error) {
+	var rows []crdt.RecordKey
+	stock := dispensed(nil)
+	for _, x := range p.Rows.rows {
+		t := TableOf(x.table)
+		if t == nil || x.err != nil || x.removed {
+			continue
+		}
+		r, err := p.Look.Record(x.key())
+		if err != nil {
+			return nil, err
+		}
+		if r == nil || r.Empty() {
+			continue // held back
+		}
+		shown := rowOf(t, r)
+		if t.Name == inventory {
+			if stock == nil {
+				if stock, err = dispensedIn(p.Look); err != nil {
+					return nil, err
+				}
+			}
+			shown = stock.left(shown, r)
+		}
+		if !shown.sameAs(x) {
+			rows = append(rows, x.key())
+		}
+	}
+	return owe(p.Look, p.Client, p.Presented, rows)
+}
+
+// sameAs tells whether a row is as the phone has it that sent another. When it was deleted
+// does not count.
+func (x row) sameAs(p *pushedRow) bool {
+	for i, c := range x.table.Columns {
+		if c.Name != deletedAt && !x.columns[i].Equal(c.typed(p.column(c.Name))) {
+			return false
+		}
+	}
+	return true
+}
+
+// EditedMs is the phone's time of its latest edit, in milliseconds; 0 if it says none.
+func (p *Pushed) EditedMs() (latest int64) {
+	for _, x := range p.rows {
+		if v := numberOf(x.column(updatedAt)); v != nil && (x.status == statusCreated || x.status == statusUpdated) {
+			latest = max(latest, int64(number(v)))
+		}
+	}
+	return latest
+}
+
+// Refs are the entries in which what was pushed stands, as it is merged now.
+func (p *Pushed) Refs(look Look) (refs []crdt.Ref, err error) {
+	for _, x := range p.rows {
+		if x.err != nil {
+			continue
+		}
+		r, err := look.Record(x.key())
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			continue
+		}
+		for _, t := range r.Living() {
+			refs = append(refs, t.Ref)
+		}
+	}
+	return refs, nil
+}

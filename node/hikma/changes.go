@@ -1,0 +1,82 @@
+package hikma
+
+import (
+	"io"
+	"strconv"
+
+	"musafir/node/clinic"
+)
+
+// A changesWriter writes rows as the app reads them: of each table a list of those that are
+// created, one of those that are updated, and an empty one.
+type changesWriter struct {
+	w     io.Writer
+	b     []byte
+	table string
+	form  clinic.Form
+	begun bool
+	more  bool // a row stands in the list that is open
+}
+
+const changesFlush = 32 << 10
+
+// row adds a row. They come table by table, of each those that are created first.
+func (c *changesWriter) row(table string, form clinic.Form, row []byte) error {
+	c.open(table, form)
+	if c.more {
+		c.b = append(c.b, ',')
+	}
+	c.more = true
+	c.b = append(c.b, row...)
+	if len(c.b) < changesFlush {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *changesWriter) flush() error {
+	_, err := c.w.Write(c.b)
+	c.b = c.b[:0]
+	return err
+}
+
+// open goes to the list in which a row belongs.
+func (c *changesWriter) open(table string, form clinic.Form) {
+	if !c.begun {
+		c.b = append(c.b, `{"changes":{`...)
+		c.begun = true
+	}
+	if table != c.table {
+		c.close()
+		if c.table != "" {
+			c.b = append(c.b, ',')
+		}
+		c.b = append(strconv.AppendQuote(c.b, table), `:{"created":[`...)
+		c.table, c.form, c.more = table, clinic.Created, false
+	}
+	if form != c.form {
+		c.b = append(c.b, `],"updated":[`...)
+		c.form, c.more = form, false
+	}
+}
+
+// close ends the table that is open.
+func (c *changesWriter) close() {
+	if c.table == "" {
+		return
+	}
+	if c.form == clinic.Created {
+		c.b = append(c.b, `],"updated":[`...)
+	}
+	c.b = append(c.b, `],"deleted":[]}`...)
+}
+
+// end writes the rest, with the watermark that the phone gets.
+func (c *changesWriter) end(watermark int64) error {
+	if !c.begun {
+		c.b = append(c.b, `{"changes":{`...)
+	}
+	c.close()
+	c.b = append(strconv.AppendInt(append(c.b, `},"timestamp":`...), watermark, 10), '}')
+	return c.flush()
+}

@@ -1,0 +1,240 @@
+package hikma
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"musafir/crdt"
+	"musafir/node/clinic"
+)
+
+// Records is what a device holds, for phones to pull from and push to.
+type Records interface {
+	// Moment is what the device holds now. done must be called once it is no longer read.
+	Moment() (look clinic.Look, done func(), err error)
+	// Write does a transaction and returns once it is durable.
+	Write(ctx context.Context, tx crdt.Transaction) (crdt.Receipt, error)
+	// Copies is how many other devices are known to hold all of those entries.
+	Copies(at []crdt.Ref) int
+	// Others are those that may hold what this device does not, and Self is this device.
+	Others() []crdt.DeviceID
+	Self() (id crdt.DeviceID, name, role string)
+	// Control is a digest of who takes part.
+	Control() [8]byte
+}
+
+// A DeskConfig says how a desk serves phones.
+type DeskConfig struct {
+	Records Records
+	Copies  int              // devices that must hold what a phone pushed before it is told so, this one included
+	Now     func() time.Time // nil: time.Now
+	// Ahead is told how far a phone's clock is ahead, if it is; nil: nobody wants to know.
+	Ahead func(ctx context.Context, client string, by time.Duration) error
+	// Wait is how long others are given to tell what stands behind a watermark that is not
+	// known here, and CopiesWait how long they are given to hold a push; 0: as usual.
+	Wait, CopiesWait time.Duration
+}
+
+const (
+	cursorWait = 2 * time.Second
+	copiesWait = 20 * time.Second
+	lookEvery  = 20 * time.Millisecond // while something is waited for
+)
+
+// A Desk is a Sync over the records of a device.
+type Desk struct{ cfg DeskConfig }
+
+// NewDesk makes a desk.
+func NewDesk(cfg DeskConfig) *Desk {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Wait == 0 {
+		cfg.Wait = cursorWait
+	}
+	if cfg.CopiesWait == 0 {
+		cfg.CopiesWait = copiesWait
+	}
+	return &Desk{cfg: cfg}
+}
+
+// Pull sends a phone what it lacks. What stands behind the watermark that it gets is durable
+// before the first byte goes out, and a row that it must get later before the last.
+func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) error {
+	if err := d.awaitCursor(ctx, who.Client, presented); err != nil {
+		return err
+	}
+	look, done, err := d.cfg.Records.Moment()
+	if err != nil {
+		return err
+	}
+	defer done()
+	answer, err := d.ask(look, who, presented).Answer()
+	if err != nil {
+		return err
+	}
+	if err := d.write(ctx, clinic.Batch{Edits: answer.Issue}, ""); err != nil {
+		return err
+	}
+	out := &changesWriter{w: w}
+	if err := answer.Each(out.row); err != nil {
+		return err
+	}
+	owed, err := answer.Owed()
+	if err != nil {
+		return err
+	}
+	if owed != nil {
+		if err := d.write(ctx, clinic.Batch{Edits: []*crdt.Edit{owed}}, ""); err != nil {
+			return err
+		}
+	}
+	return out.end(answer.Watermark)
+}
+
+func (d *Desk) ask(look clinic.Look, who Who, presented int64) clinic.Pull {
+	self, _, _ := d.cfg.Records.Self()
+	p := clinic.Pull{
+		Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(),
+		Issuer: clinic.IssuerOf(self), Control: d.cfg.Records.Control(),
+		Alone: func(at crdt.Ref) bool { return d.cfg.Records.Copies([]crdt.Ref{at}) == 0 },
+	}
+	for _, id := range d.cfg.Records.Others() {
+		p.Others = append(p.Others, clinic.IssuerOf(id))
+	}
+	return p
+}
+
+// awaitCursor gives other devices a moment to tell what stands behind a watermark.
+func (d *Desk) awaitCursor(ctx context.Context, client string, presented int64) error {
+	if presented == 0 {
+		return nil
+	}
+	_, err := d.await(ctx, d.cfg.Wait, func() (bool, error) {
+		look, done, err := d.cfg.Records.Moment()
+		if err != nil {
+			return false, err
+		}
+		defer done()
+		known, _, err := clinic.Heard(look, client, presented)
+		return known || len(d.cfg.Records.Others()) == 0, err
+	})
+	return err
+}
+
+// await looks until something holds, or for so long; false if it does not hold then.
+func (d *Desk) await(ctx context.Context, limit time.Duration, holds func() (bool, error)) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	again := time.NewTicker(lookEvery)
+	defer again.Stop()
+	for {
+		if ok, err := holds(); ok || err != nil {
+			return ok, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return false, nil
+			}
+			return false, ctx.Err()
+		}
+	}
+}
+
+// write does what a phone's sync writes, nothing if that is nothing.
+func (d *Desk) write(ctx context.Context, b clinic.Batch, author string) error {
+	if len(b.Edits) == 0 {
+		return nil
+	}
+	_, err := d.cfg.Records.Write(ctx, crdt.Transaction{Edits: b.Edits, Author: author, Phone: b.Origin})
+	return err
+}
+
+// Push takes what a phone sends. It returns once that is durable, on as many devices as are
+// wanted.
+func (d *Desk) Push(ctx context.Context, who Who, presented int64, changes []byte) error {
+	rows, err := clinic.ReadPush(changes)
+	if err != nil {
+		return &Refusal{Status: http.StatusBadRequest, Text: "The changes are not readable: " + err.Error()}
+	}
+	if err := d.awaitCursor(ctx, who.Client, presented); err != nil {
+		return err
+	}
+	steps := []func(clinic.Push) ([]clinic.Batch, error){clinic.Push.Write, clinic.Push.Delete, owed, mend}
+	for _, step := range steps {
+		if err := d.step(ctx, who, presented, rows, step); err != nil {
+			return err
+		}
+	}
+	if err := d.noteClock(ctx, who, rows); err != nil {
+		return err
+	}
+	return d.awaitCopies(ctx, who, presented, rows)
+}
+
+// noteClock tells of a phone whose edits are of the future.
+func (d *Desk) noteClock(ctx context.Context, who Who, rows *clinic.Pushed) error {
+	ahead := time.Duration(rows.EditedMs()-d.cfg.Now().UnixMilli()) * time.Millisecond
+	if d.cfg.Ahead == nil || rows.EditedMs() == 0 {
+		return nil
+	}
+	return d.cfg.Ahead(ctx, who.Client, max(0, ahead))
+}
+
+func owed(p clinic.Push) ([]clinic.Batch, error) {
+	e, err := p.Owed()
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return []clinic.Batch{{Edits: []*crdt.Edit{e}}}, nil
+}
+
+func mend(p clinic.Push) ([]clinic.Batch, error) { return clinic.Mend(p.Look, p.NowMs) }
+
+func (d *Desk) step(ctx context.Context, who Who, presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
+	look, done, err := d.cfg.Records.Moment()
+	if err != nil {
+		return err
+	}
+	defer done()
+	batches, err := do(clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows})
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		author := ""
+		if b.Origin != "" {
+			author = who.Name
+		}
+		if err := d.write(ctx, b, author); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitCopies returns once other devices hold what was pushed.
+func (d *Desk) awaitCopies(ctx context.Context, who Who, presented int64, rows *clinic.Pushed) error {
+	if d.cfg.Copies < 2 {
+		return nil
+	}
+	look, done, err := d.cfg.Records.Moment()
+	if err != nil {
+		return err
+	}
+	refs, err := rows.Refs(look)
+	done()
+	if err != nil {
+		return err
+	}
+	enough, err := d.await(ctx, d.cfg.CopiesWait, func() (bool, error) { return d.cfg.Records.Copies(refs)+1 >= d.cfg.Copies, nil })
+	if err == nil && !enough {
+		err = &Refusal{Status: http.StatusServiceUnavailable, Text: "The changes are kept here, but not yet on as many devices as they must be. Sync again."}
+	}
+	return err
+}
