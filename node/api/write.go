@@ -20,6 +20,9 @@ func (s *Server) write(c *call, e *crdt.Edit, note *crdt.Note) (crdt.Receipt, er
 	if err != nil {
 		return crdt.Receipt{}, err
 	}
+	if err := clinic.CountStock([]*crdt.Edit{e}, s.backend); err != nil {
+		return crdt.Receipt{}, err
+	}
 	fields, end := clinic.Shape(e, time.Now().UnixMilli())
 	if end == nil {
 		return s.backend.Write(c.r.Context(), crdt.Transaction{Edits: []*crdt.Edit{fields}, Author: author, Note: note})
