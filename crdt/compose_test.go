@@ -241,3 +241,74 @@ func TestCounterInACounter(t *testing.T) {
 		t.Error("two devices tell it differently")
 	}
 }
+
+// An edit is shaped by the record as its author had seen it, wherever that is behind
+// what is held.
+func TestShape(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 1, &Edit{Set: []Field{{"p", Int(1)}}})
+	read := a.rec.Seen()
+	meet(a, b)
+	do(t, b, 2, &Edit{Set: []Field{{"p", Int(2)}}})
+	meet(a, b)
+	plusOne := func(seen *Record) (*Edit, error) {
+		return &Edit{Set: []Field{{"q", Int(at(seen.View().Fields, "p").Int() + 1)}}}, nil
+	}
+	do(t, a, 3, &Edit{Seen: &read, Shape: plusOne})
+	shows(t, a, object{"p": 2, "q": 2})
+	do(t, a, 4, &Edit{Shape: plusOne})
+	shows(t, a, object{"p": 2, "q": 3})
+
+	refuse := errors.New("no")
+	for what, e := range map[string]*Edit{
+		"what its shape refuses":    {Key: testKey, Shape: func(*Record) (*Edit, error) { return nil, refuse }},
+		"what its shape may not do": {Key: testKey, Shape: func(*Record) (*Edit, error) { return &Edit{Set: []Field{{"", Int(1)}}}, nil }},
+	} {
+		var told *EditError
+		if rc, err := Compose(a.rec, e, a.all); rc != nil || !errors.As(err, &told) {
+			t.Errorf("%s: %+v, %v", what, rc, err)
+		}
+	}
+}
+
+// An idle edit wakes no deleted record unless it changes a field.
+func TestIdle(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Idle: true}) // there was none
+	do(t, d, 2, &Edit{Set: []Field{{"p", Int(1)}}})
+	do(t, d, 3, &Edit{Delete: true})
+	if rc, err := Compose(d.rec, &Edit{Key: testKey, Set: []Field{{"p", Int(1)}}, Idle: true}, d.all); rc != nil || err != nil {
+		t.Errorf("wakes the record: %+v, %v", rc, err)
+	}
+	do(t, d, 4, &Edit{Set: []Field{{"p", Int(2)}}, Idle: true})
+	if v := d.rec.View(); v.Deleted {
+		t.Error("the change of a field does not show")
+	}
+}
+
+// Who was shown a record replaces what it showed, and no sibling, however the record is shown
+// elsewhere.
+func TestEditFromWhatWasShown(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	first := do(t, a, 1, &Edit{Set: []Field{{"p", Text("old")}, {"q", Int(1)}}})
+	b.take(first)
+	do(t, a, 9, &Edit{Set: []Field{{"p", Text("a")}}})
+	do(t, b, 5, &Edit{Set: []Field{{"p", Text("b")}}})
+	meet(a, b)
+	shows(t, a, object{"p": "a", "q": 1})
+	shownB := make([]*Touch, 0, len(a.held))
+	for _, x := range a.held {
+		u := *x
+		u.Merged = u.Time != 9 // who is shown what b wrote, and nothing of a's
+		shownB = append(shownB, &u)
+	}
+	do(t, a, 20, &Edit{From: Refold(testKey, shownB), Set: []Field{{"p", Text("c")}}})
+	c := a.rec.View().Conflicts
+	if len(c) != 1 || !c[0].Shown.Equal(Text("c")) || len(c[0].Siblings) != 1 || !c[0].Siblings[0].Value.Equal(Text("a")) {
+		t.Errorf("conflicts: %+v", c)
+	}
+	do(t, a, 30, &Edit{From: Refold(testKey, shownB), Delete: true})
+	if v := a.rec.View(); v.Deleted {
+		t.Error("a deletion took with it what its author was not shown")
+	}
+}

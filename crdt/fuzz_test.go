@@ -174,6 +174,7 @@ func FuzzParseEntry(f *testing.F) {
 			return
 		}
 		checkEntry(t, e)
+		checkTouched(t, e)
 		if scanned, err := ScanEntry(b); err != nil || scanned.ID(Place{}) != e.ID(Place{}) {
 			t.Fatalf("scanned: %v", err)
 		}
@@ -226,6 +227,7 @@ func FuzzScanEntry(f *testing.F) {
 		}
 		_, _ = ScanHeader(b)
 		_, _ = ChangeAt(b, 1)
+		_, _ = EachTouched(b, func(RecordKey) (bool, error) { return true, nil })
 	})
 }
 

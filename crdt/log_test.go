@@ -207,6 +207,7 @@ func sameEntry(t tb, e *Entry) {
 			t.Fatalf("change %d: made %+v, read %+v", i, e.Record(i), read.Record(i))
 		}
 	}
+	checkTouched(t, read)
 }
 
 // What is wrong with an entry is found when it is made, too.

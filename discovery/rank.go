@@ -7,8 +7,25 @@ import (
 	"slices"
 )
 
+// Addrs are the addresses at which others in the network reach this device, best first,
+// as the system has them now: those of Wi-Fi and cables before those of VPNs and
+// containers, none of this machine only.
+func Addrs() ([]netip.Addr, error) {
+	links, err := systemLinks()
+	if err != nil {
+		return nil, err
+	}
+	return reachable(links), nil
+}
+
 // advertised are the addresses to tell others, best first.
 func advertised(links []link) []netip.Addr {
+	addrs := reachable(links)
+	return addrs[:min(len(addrs), maxAddrs)]
+}
+
+// reachable are the addresses at which others can reach us, each once, best first.
+func reachable(links []link) []netip.Addr {
 	type candidate struct {
 		addr netip.Addr
 		late int // of an interface that is likely to lead nowhere
@@ -29,7 +46,7 @@ func advertised(links []link) []netip.Addr {
 	})
 	var addrs []netip.Addr
 	for _, c := range all {
-		if len(addrs) < maxAddrs && !slices.Contains(addrs, c.addr) {
+		if !slices.Contains(addrs, c.addr) {
 			addrs = append(addrs, c.addr)
 		}
 	}

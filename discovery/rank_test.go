@@ -20,7 +20,11 @@ func TestAdvertised(t *testing.T) {
 	if got := advertised(links); !slices.Equal(got, want) {
 		t.Errorf("advertised %v", got)
 	}
-	want = append(want[:0], ips("10.9.0.1", "172.17.0.1", "fd7a::1", "100.99.1.1")...)
+	all := append(ips(), append(want, ips("172.17.0.1", "fd7a::1", "100.99.1.1")...)...)
+	if got := reachable(links); !slices.Equal(got, all) {
+		t.Errorf("reachable %v", got)
+	}
+	want = append(want[:0:0], ips("10.9.0.1", "172.17.0.1", "fd7a::1", "100.99.1.1")...)
 	if got := advertised(links[:5]); !slices.Equal(got, want) {
 		t.Errorf("advertised %v", got)
 	}

@@ -119,31 +119,32 @@ func (x *Extent) Later(visit func(key crdt.RecordKey) (more bool, err error)) er
 		if entries == 0 {
 			continue
 		}
-		if more, err := x.m.touched(crdt.Range{Branch: uint32(n), From: from, To: from + entries - 1}, visit); err != nil || !more {
+		if more, err := x.m.touched(uint32(n), from, visit); err != nil || !more {
 			return err
 		}
 	}
 	return nil
 }
 
-// touched visits the records that a range of entries touches.
-func (m *Moment) touched(r crdt.Range, visit func(crdt.RecordKey) (bool, error)) (more bool, err error) {
+// touched visits the records that the entries of a branch touch, from one on.
+func (m *Moment) touched(n uint32, from uint64, visit func(crdt.RecordKey) (bool, error)) (more bool, err error) {
 	more = true
-	first := entryKey(keyEntry, r.Branch, r.From)
-	err = m.v.scan(branchKey(keyEntry, r.Branch), first, true, func(k, value []byte) (bool, error) {
+	var u unpacker
+	existing := m.existing(visit)
+	err = m.v.scan(branchKey(keyEntry, n), entryKey(keyEntry, n, from), true, func(k, value []byte) (bool, error) {
 		_, seq, err := readEntryKey(k)
-		if err != nil || seq > r.To {
-			return false, err
-		}
-		e, err := unpackEntry(value)
 		if err != nil {
 			return false, err
 		}
-		v := visit
-		if m.v.s.isHeld(mark{Branch: r.Branch, Seq: seq}) {
-			v = m.existing(visit)
+		e, err := u.unpack(value)
+		if err != nil {
+			return false, err
 		}
-		more, err = crdt.EachTouched(e.raw, v)
+		if m.v.s.isHeld(mark{Branch: n, Seq: seq}) {
+			more, err = crdt.EachTouched(e.raw, existing)
+		} else {
+			more, err = crdt.EachTouched(e.raw, visit)
+		}
 		return more, err
 	})
 	return more, err

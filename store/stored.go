@@ -51,7 +51,15 @@ func storedID(stored []byte) (crdt.EntryID, error) {
 }
 
 // unpackEntry reads a stored entry.
-func unpackEntry(stored []byte) (e storedEntry, err error) {
+func unpackEntry(stored []byte) (storedEntry, error) { return new(unpacker).unpack(stored) }
+
+// An unpacker reads one stored entry after the other in the same memory: each is valid
+// until the next.
+type unpacker struct {
+	plain []byte
+}
+
+func (u *unpacker) unpack(stored []byte) (e storedEntry, err error) {
 	if e.id, err = storedID(stored); err != nil {
 		return e, err
 	}
@@ -65,7 +73,7 @@ func unpackEntry(stored []byte) (e storedEntry, err error) {
 	case formPlain:
 		return e, nil
 	case formS2:
-		if e.raw, err = decompress(rest[n:]); err != nil {
+		if e.raw, err = u.decompress(rest[n:]); err != nil {
 			return e, fmt.Errorf("stored entry %s: %w", e.id, err)
 		}
 		return e, nil
@@ -73,7 +81,7 @@ func unpackEntry(stored []byte) (e storedEntry, err error) {
 	return e, fmt.Errorf("stored entry %s has the unknown form %d: %w", e.id, form, errKey)
 }
 
-func decompress(packed []byte) ([]byte, error) {
+func (u *unpacker) decompress(packed []byte) (plain []byte, err error) {
 	n, err := s2.DecodedLen(packed)
 	if err != nil {
 		return nil, err
@@ -81,5 +89,9 @@ func decompress(packed []byte) ([]byte, error) {
 	if n > crdt.MaxEntryBytes {
 		return nil, errKey
 	}
-	return s2.Decode(nil, packed)
+	plain, err = s2.Decode(u.plain, packed)
+	if err == nil {
+		u.plain = plain
+	}
+	return plain, err
 }

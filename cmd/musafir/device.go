@@ -14,6 +14,7 @@ import (
 	"musafir/crdt"
 	"musafir/node"
 	"musafir/node/api"
+	"musafir/node/hikma"
 	"musafir/node/replica"
 	"musafir/store"
 )
@@ -26,6 +27,8 @@ type device struct {
 	campName string
 	lan      *lan // nil: it looks for nobody
 	reach    reach
+	hub      *hikma.Server
+	phones   *phoneDoor
 
 	mu      sync.Mutex
 	network node.Network // nil: none; another one once the device has a new key
@@ -38,6 +41,8 @@ type reach struct {
 	quiet  bool     // finds nobody, and is not found
 	look   bool     // hears others on the local network, and does no more: for doctor
 	dial   []string // addresses as people write them
+	phones string   // HOST:PORT where the app finds it; "": where it was said for good
+	copies int      // devices that hold what a phone pushes before it is told so; 0: this one
 }
 
 // openDevice opens the device in a directory and starts nothing.
@@ -92,6 +97,8 @@ func newDevice(dir *store.Dir, to reach, log *slog.Logger) (*device, error) {
 		}
 	}
 	d.Node = node.New(cfg)
+	d.hub = newHub(d, log)
+	d.phones = &phoneDoor{dir: dir.Path, handler: d.hub.Handler(), log: log}
 	return d, nil
 }
 
@@ -162,7 +169,7 @@ func refuseForeign(path string) error {
 
 // ours are the names in a data directory that this package gives, beside those of the
 // store.
-var ours = []string{leftName, runName, tokenName, appTokensName, appTokensLock}
+var ours = []string{leftName, runName, tokenName, appTokensName, appTokensLock, phonesName}
 
 // reopenNetwork opens the network anew, under the device's new key.
 func (d *device) reopenNetwork(key ed25519.PrivateKey, listen []string, log *slog.Logger) (node.Network, error) {

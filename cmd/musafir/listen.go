@@ -68,6 +68,16 @@ func (r reach) check() error {
 			return usage(fmt.Errorf("--peer: %w", err))
 		}
 	}
+	return r.checkPhones()
+}
+
+func (r reach) checkPhones() error {
+	if r.phones == "" {
+		return nil
+	}
+	if _, err := parsePhoneAddress(r.phones); err != nil {
+		return usage(withHint(fmt.Errorf("--phones: %w", err), "Write it like %s; port 0 takes a free one.", defaultPhones))
+	}
 	return nil
 }
 

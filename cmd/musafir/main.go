@@ -87,7 +87,7 @@ what was written apart is merged when devices meet. Nothing acknowledged is lost
 		a.putCommand(), a.getCommand(), a.listCommand(), a.deleteCommand(), a.undeleteCommand(),
 		a.historyCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.importCommand(), a.exportCommand(), a.watchCommand(),
-		a.applyCommand(), a.userCommand(),
+		a.applyCommand(), a.userCommand(), a.phoneCommand(),
 		a.statusCommand(), a.doctorCommand(), a.verifyCommand(), a.versionCommand(),
 		a.passphraseCommand(), a.wipeCommand(),
 	)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,20 @@ var _ hikma.Records = phoneRecords{}
 type momentLook struct{ *store.Moment }
 
 func (l momentLook) Past(marks []crdt.Mark) (clinic.Past, error) { return l.Moment.Past(marks) }
+
+// Touches are those that matter: of a record with more history than fits into memory, those
+// of which something lives.
+func (l momentLook) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) {
+	touches, err := l.Moment.Touches(key)
+	if !errors.Is(err, store.ErrTooLarge) {
+		return touches, err
+	}
+	r, err := l.Record(key)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return r.Living(), nil
+}
 
 func (r phoneRecords) Moment() (clinic.Look, func(), error) {
 	m, err := r.Dir.Moment()

@@ -40,6 +40,7 @@ func TestReadme(t *testing.T) {
 		{"./musafir passphrase set\n", "echo 'tent camel river seven' >words && ./musafir passphrase set --new-passphrase-file words\n"}, // there is no terminal
 		{"./musafir apply clinic.yaml\n", "./musafir apply clinic.yaml --yes\n"},                                                         // likewise
 		{"./musafir user add ", "echo 'river goat' >password && ./musafir user add --password-file password "},                           // likewise
+		{"./musafir phone\n", "./musafir phone --listen 127.0.0.1:0\n"},                                                                  // a free port
 		{"~/.local/share/musafir", "$XDG_DATA_HOME/musafir"},
 		{"~/musafir-tent", "$XDG_DATA_HOME/tent"},
 		{"/ip4/0.0.0.0/tcp/0", freeListen},
@@ -59,6 +60,7 @@ func TestReadme(t *testing.T) {
 		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
 		`OK: The other device of the camp is in touch: "tent".`,
 		"New: clinic Camp clinic", "amina@example.org  Amina  provider  Camp clinic  may log in",
+		"Phones reach this device at http://127.0.0.1:", `The QR code holds {"type":"sync_hub","url":"http://127.0.0.1:`, "No phone has logged in yet",
 		"is locked with the new passphrase now",
 	} {
 		if !strings.Contains(out, want) {

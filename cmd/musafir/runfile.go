@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"musafir/store"
 )
@@ -27,6 +28,8 @@ type runFile struct {
 	Phones string   `json:"phones,omitempty"`
 	PID    int      `json:"pid"`
 	Data   string   `json:"data"` // the directory that it serves
+
+	mu sync.Mutex // of a daemon that writes it
 }
 
 // isOf tells whether the file speaks of that directory, and was not copied along with
@@ -63,7 +66,17 @@ func readRunFile(dir string) (*runFile, error) {
 	return r, nil
 }
 
+// movePhones writes the file with another place where phones are served.
+func (r *runFile) movePhones(dir, url string) error {
+	r.mu.Lock()
+	r.Phones = url
+	r.mu.Unlock()
+	return r.write(dir)
+}
+
 func (r *runFile) write(dir string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err

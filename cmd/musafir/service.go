@@ -32,12 +32,16 @@ type service struct {
 func newService(d *device, c api.Config) *service {
 	s := &service{device: d, stopping: make(chan struct{})}
 	c.Backend, c.Version, c.Status, c.Stopping, c.Advice, c.Lock = d, programVersion(), storeStatus, s.stopping, d.advice, d.lockedBy
-	h := api.New(c)
-	s.server = &http.Server{
-		Handler: h.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
-	}
+	s.server = newHTTPServer(api.New(c).Handler(), c.Log)
 	return s
+}
+
+// newHTTPServer is around a handler that gives bodies their deadlines itself.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // run serves until ctx ends: requests under way are answered, what they wrote is
@@ -64,6 +68,7 @@ func (s *service) run(ctx context.Context, l net.Listener) error {
 		if err := s.server.Shutdown(end); err != nil {
 			_ = s.server.Close() // whoever is left has had its time
 		}
+		s.device.phones.end(end)
 		stopNode()
 		return nil
 	})
@@ -75,6 +80,10 @@ func storeStatus(err error) (status int, title string) {
 	switch {
 	case errors.Is(err, store.ErrDiskFull):
 		return http.StatusInsufficientStorage, "The disk is nearly full"
+	case errors.Is(err, errPhonePlace):
+		return http.StatusConflict, ""
+	case isUsage(err):
+		return http.StatusBadRequest, ""
 	case errors.Is(err, store.ErrClosed), errors.Is(err, node.ErrStopped):
 		return http.StatusServiceUnavailable, "Musafir is stopping"
 	}

@@ -35,6 +35,7 @@ type team struct {
 	t       testing.TB
 	dirs    []string
 	listen  []string // 127.0.0.1:PORT
+	flags   []string // more of them, for each
 	daemons []*daemon
 }
 
@@ -101,7 +102,7 @@ func (x *team) up(i int) {
 			args = append(args, "--peer", addr)
 		}
 	}
-	x.daemons[i] = launch(x.t, x.dirs[i], args...)
+	x.daemons[i] = launch(x.t, x.dirs[i], append(args, x.flags...)...)
 }
 
 // launch runs the program as a daemon and returns once it answers.

@@ -28,7 +28,7 @@ func (a *app) upCommand() *cobra.Command {
 		Short: "Run the device in the foreground until Ctrl-C",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(to.check(), at.check()); err != nil {
+			if err := errors.Join(to.check(), checkCopies(to.copies), at.check()); err != nil {
 				return err
 			}
 			if !c.Flags().Changed("listen") {
@@ -43,8 +43,20 @@ func (a *app) upCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&to.listen, "listen", defaultListen, "`MULTIADDR` for other devices, such as /ip4/0.0.0.0/tcp/7668; may be given several times")
 	c.Flags().StringArrayVar(&to.dial, "peer", nil, "`ADDR` of another device: HOST, HOST:PORT or a multiaddr; may be given several times")
 	c.Flags().BoolVar(&discover, "discover", true, "find devices of the camp on the local network, and be found by them; --discover=false leaves only addresses")
+	c.Flags().StringVar(&to.phones, "phones", "", "`HOST:PORT` on which phones with the Hikma Health app are served, such as "+defaultPhones+"; port 0 takes a free one")
+	c.Flags().IntVar(&to.copies, "copies", 1, "`N` devices hold what a phone sends before the phone is told that it arrived, this one included")
 	c.Flags().BoolVar(&verbose, "verbose", false, "log each request, without its contents")
 	return c
+}
+
+// copiesMax is how many devices may have to hold what a phone sends.
+const copiesMax = 16
+
+func checkCopies(n int) error {
+	if n < 1 || n > copiesMax {
+		return usage(fmt.Errorf("--copies %d is no number of devices from 1 to %d", n, copiesMax))
+	}
+	return nil
 }
 
 func (a *app) up(ctx context.Context, at apiAddress, to reach, verbose bool) error {
@@ -108,15 +120,19 @@ func (a *app) serve(ctx context.Context, d *device, dir string, at apiAddress, l
 	if _, err := apiToken(dir); err != nil {
 		return err
 	}
+	data, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", at.text)
 	if err != nil {
 		return explainListen(at.text, err)
 	}
-	data, err := filepath.Abs(dir)
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
 	run := &runFile{HTTP: "http://" + fromHere(l.Addr()), Listen: d.addrs(), PID: os.Getpid(), Data: data}
+	moved := func(url string) error { return run.movePhones(dir, url) }
+	if run.Phones, err = d.phones.begin(d.reach.phones, moved); err != nil {
+		return errors.Join(explainDoor(d.reach.phones, err), l.Close())
+	}
 	apps := &appReader{dir: dir, log: log}
 	s := newService(d, api.Config{Token: tokenOf(dir), Apps: apps.read, Log: log, Hosts: at.hosts(), Open: isOpen(l.Addr())})
 	ended := make(chan error, 1)
@@ -130,6 +146,9 @@ func (a *app) serve(ctx context.Context, d *device, dir string, at apiAddress, l
 	a.say("Device %q of camp %q is up: %s", name, campName, run.HTTP)
 	if places := reachedAt(run.Listen); places != "" {
 		a.say("Other devices reach it at %s.", places)
+	}
+	if run.Phones != "" {
+		a.sayDoor(run.Phones)
 	}
 	if isOpen(l.Addr()) {
 		a.say("WARNING: %s", api.OpenAdvice)
@@ -149,6 +168,28 @@ func tokenOf(dir string) func() string {
 		}
 		return token
 	}
+}
+
+// sayDoor says where phones reach the device.
+func (a *app) sayDoor(url string) {
+	a.say("Phones reach it at %s; musafir phone shows the QR code.", url)
+	if isNearOnly(url) {
+		a.say("WARNING: no phone does: only this machine reaches that address. %s", nearOnlyHint)
+	}
+}
+
+const nearOnlyHint = "Connect it to the phones' network, or name an address of it: musafir phone --listen HOST:PORT"
+
+// explainDoor says what to do where phones cannot be served. address is where they were
+// to be; "": where it was said for good.
+func explainDoor(address string, err error) error {
+	switch {
+	case !errors.Is(err, errPhonePlace):
+		return err
+	case address == "":
+		return withHint(err, "They are since somebody said so with musafir phone; musafir phone off ends that.")
+	}
+	return withHint(err, "Choose another place: --phones 0.0.0.0:0 takes a free port.")
 }
 
 func explainListen(address string, err error) error {

@@ -12,6 +12,7 @@ const KeySize = 32
 const (
 	discoveryInfo = "musafir discovery 1"
 	bundleInfo    = "musafir bundle 1"
+	phoneInfo     = "musafir phone 1"
 )
 
 // DiscoveryKeys are the keys by which the camp's devices find each other, newest
@@ -20,6 +21,9 @@ func (c *Camp) DiscoveryKeys() [][]byte { return c.keys(discoveryInfo) }
 
 // BundleKeys are those of bundles, likewise.
 func (c *Camp) BundleKeys() [][]byte { return c.keys(bundleInfo) }
+
+// PhoneKeys are those of what phones are let in with, likewise.
+func (c *Camp) PhoneKeys() [][]byte { return c.keys(phoneInfo) }
 
 func (c *Camp) keys(info string) [][]byte {
 	if c.founding == nil {

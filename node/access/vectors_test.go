@@ -67,6 +67,7 @@ type (
 		Camp      hexBytes // out
 		Discovery hexBytes // out
 		Bundle    hexBytes // out
+		Phone     hexBytes // out
 	}
 	proofVector struct {
 		First  hexBytes
@@ -142,7 +143,7 @@ func (v *vectors) build(t testing.TB) {
 	}
 	for _, x := range v.Keys {
 		c, id := firstOf(t, x.First)
-		x.Camp, x.Discovery, x.Bundle = id[:], c.DiscoveryKeys()[0], c.BundleKeys()[0]
+		x.Camp, x.Discovery, x.Bundle, x.Phone = id[:], c.DiscoveryKeys()[0], c.BundleKeys()[0], c.PhoneKeys()[0]
 	}
 	for _, x := range v.Proofs {
 		x.build(t)

@@ -48,6 +48,8 @@ type Backend interface {
 	Frontier() crdt.Frontier
 	Disk() (freeBytes, usedBytes uint64, full bool)
 	Verify(ctx context.Context, progress func(share float64)) (VerifyReport, error)
+
+	PhoneDesk
 }
 
 // A Held is an entry that is stored and forwarded, but not merged.

@@ -46,6 +46,7 @@ type device struct {
 	devices []api.Device
 	notices []api.Notice
 	refusal error // of an invitation
+	phoneDesk
 }
 
 // Note is what an earlier request with that key left.

@@ -15,8 +15,8 @@ type belief struct {
 }
 
 // believe is what the phone has at a cursor; nothing but its own, if that is nil.
-func (x *pull) believe(c *Cursor, client string) (b *belief, err error) {
-	b = &belief{holding: holding{look: x.Look, client: client, presented: x.Presented}}
+func (x *pull) believe(c *Cursor) (b *belief, err error) {
+	b = &belief{holding: x.holding}
 	b.state = state{scope: x.now.scope, row: b.rowThen}
 	if c != nil {
 		b.scope = x.now.asSeen(c)
@@ -36,7 +36,7 @@ func (b *belief) rowThen(table, id string) (row, bool, error) {
 // doubt reads the cursors of answers of which it is not known whether the phone took them in:
 // it may have, all or a part, and failed to push then. Those of which it has everything in
 // any case do not matter.
-func (x *pull) doubt(client string) error {
+func (x *pull) doubt() error {
 	for _, w := range slices.Sorted(maps.Keys(x.book.bodies)) {
 		c, err := x.book.find(w)
 		if err != nil {
@@ -45,7 +45,7 @@ func (x *pull) doubt(client string) error {
 		if c == nil || w == x.Presented || x.cursor != nil && covers(x.cursor.Marks, c.Marks) {
 			continue
 		}
-		b, err := x.believe(c, client)
+		b, err := x.believe(c)
 		if err != nil {
 			return err
 		}

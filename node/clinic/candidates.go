@@ -7,9 +7,10 @@ import (
 	"musafir/crdt"
 )
 
-// relate reads what rows of one table say of others: which patients are in the scope by a
-// visit, and what is left in stock. It is read both as it is and as the phone may have it.
-func (x *pull) relate() error {
+// relate reads what rows of one table say of others, as far as it matters for some records,
+// or for all: which patients are in the scope by a visit, and what is left in stock. It is
+// read both as it is and as the phone may have it.
+func (x *pull) relate(keys map[crdt.RecordKey]bool) error {
 	x.now.linked = map[string]int{}
 	for _, b := range x.beliefs() {
 		b.linked = map[string]int{}
@@ -19,6 +20,18 @@ func (x *pull) relate() error {
 			return err
 		}
 	}
+	for key := range keys {
+		if key.Collection == inventory || key.Collection == dispensing {
+			return x.relateStock()
+		}
+	}
+	if keys != nil {
+		return nil
+	}
+	return x.relateStock()
+}
+
+func (x *pull) relateStock() error {
 	stocked := false
 	err := x.Look.Scan(inventory, "", false, func(*crdt.Record) (bool, error) {
 		stocked = true
@@ -84,14 +97,19 @@ func (x *pull) candidates() ([]crdt.RecordKey, error) {
 	for key := range x.owed {
 		keys[key] = true
 	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if err := x.relate(keys); err != nil {
+		return nil, err
+	}
 	if err := x.addStock(keys); err != nil {
 		return nil, err
 	}
 	if err := x.addCharts(keys); err != nil {
 		return nil, err
 	}
-	list := slices.SortedFunc(maps.Keys(keys), compareKeys)
-	return list, nil
+	return slices.SortedFunc(maps.Keys(keys), compareKeys), nil
 }
 
 // addStock adds the rows of stock from which something was dispensed.

@@ -289,8 +289,23 @@ func (b *cursorBook) needed(watermark int64) map[int64]bool {
 	return needed
 }
 
-// last is the newest cursor that the phone is known to have presented: it has at least that
-// much. Nil: none.
+// before is for a watermark that is none: the newest cursor that the phone is known to have
+// presented, so that it has at least that much. Nil if there is none, or if the watermark
+// is older: the phone was put back to what it had been, or is asked to get all again.
+func (b *cursorBook) before(watermark int64) (*Cursor, error) {
+	c, err := b.last()
+	if err != nil || c == nil || c.Watermark > watermark {
+		return nil, err
+	}
+	return c, nil
+}
+
+// beyond tells whether the phone is known to have presented a later watermark.
+func (b *cursorBook) beyond(watermark int64) bool {
+	c, err := b.last()
+	return err == nil && c != nil && c.Watermark > watermark
+}
+
 func (b *cursorBook) last() (*Cursor, error) {
 	newest := int64(0)
 	for w, bodies := range b.bodies {
@@ -301,6 +316,25 @@ func (b *cursorBook) last() (*Cursor, error) {
 		}
 	}
 	return b.find(newest)
+}
+
+// pasts are what all cursors of the phone that are known here stand for.
+func (b *cursorBook) pasts(look Look) (pasts []Past, err error) {
+	for w := range b.bodies {
+		c, err := b.find(w)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			continue
+		}
+		p, err := look.Past(c.Marks)
+		if err != nil {
+			return nil, err
+		}
+		pasts = append(pasts, p)
+	}
+	return pasts, nil
 }
 
 // seen tells whether the phone ever presented a watermark that a device of the camp gave it.

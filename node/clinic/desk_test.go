@@ -17,14 +17,14 @@ import (
 
 // A desk is a device at which phones sync, alone in its camp.
 type desk struct {
-	t      *testing.T
+	t      testing.TB
 	store  *store.Store
 	writer *replica.Writer
 	nowMs  int64
 	writes int // transactions that phones caused
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	s, err := store.OpenMemory(store.NewMemory())
 	if err != nil {

@@ -16,6 +16,23 @@ type holding struct {
 	past      Past // nil: nothing but its own
 	client    string
 	presented int64
+	before    []Past // of a phone that was emptied: what it pushed until then is not its own any more
+}
+
+// newHolding is what a phone has that presents a watermark. What is behind that comes later.
+func newHolding(look Look, book *cursorBook, presented int64) (holding, error) {
+	h := holding{look: look, client: book.client, presented: presented}
+	if presented != 0 || !book.seen() {
+		return h, nil
+	}
+	var err error
+	h.before, err = book.pasts(look)
+	return h, err
+}
+
+// pushed tells whether a touch came from the phone.
+func (h *holding) pushed(t *crdt.Touch) bool {
+	return isOf(t, h.client) && !slices.ContainsFunc(h.before, func(p Past) bool { return p.Holds(t.Ref) })
 }
 
 // A hold is one record as a phone has it.
@@ -44,7 +61,7 @@ func (h *holding) of(key crdt.RecordKey) (hold, error) {
 func (h *holding) had(r *crdt.Record) (hold, error) {
 	nothing, all := true, h.past != nil
 	for _, t := range r.Living() {
-		own, past := isOf(t, h.client), h.past != nil && h.past.Holds(t.Ref)
+		own, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
 		nothing, all = nothing && !own && h.past == nil, all && past && !own
 	}
 	switch {
@@ -77,7 +94,7 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	for i, t := range touches {
 		u := *t
 		then[i] = &u
-		mine, past := isOf(t, h.client), h.past != nil && h.past.Holds(t.Ref)
+		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
 		u.Merged = t.Merged && (mine || past)
 		if mine {
 			own = append(own, &u)
@@ -122,7 +139,7 @@ func (h *holding) pendingIn(touches, own []*crdt.Touch) bool {
 	if slices.ContainsFunc(own, known) || len(own) == 0 {
 		return false
 	}
-	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !isOf(t, h.client) })
+	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !h.pushed(t) })
 }
 
 // isOf tells whether a phone pushed something. Nothing is of a phone without a name.

@@ -19,6 +19,7 @@ const HeldRows = "_held"
 const (
 	unfit  = "unfit"
 	denied = "denied" // it is merged once the user may
+	silent = "silent" // part of it was merged; the rest the phone does not say that it wrote
 )
 
 // A heldRow is one of them.

@@ -1,7 +1,9 @@
 package clinic_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"musafir/crdt"
@@ -12,7 +14,7 @@ import (
 const super = "0190a000-0000-7000-8000-000000000001"
 
 // open makes a desk with a user who may do everything.
-func open(t *testing.T) *desk {
+func open(t testing.TB) *desk {
 	d := newDesk(t)
 	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "users", ID: super}, Set: []crdt.Field{
 		{Key: "name", Value: crdt.Text("Amina")}, {Key: "role", Value: crdt.Text("super_admin")}, {Key: "email", Value: crdt.Text("amina@example.org")},
@@ -274,4 +276,183 @@ func TestPhoneDeletes(t *testing.T) {
 	if rows := a.Visible("patients"); len(rows) != 1 || rows[0].Text("camp") != "9" {
 		t.Errorf("a deletion took an edit with it: %v", rows)
 	}
+}
+
+// Rows that a phone got and never sent are not written again by a forced upload, and what it
+// was not told of is not overwritten.
+func TestForcedUpload(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "phone": "1"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	b.Edit("patients", id, apptest.Columns{"camp": "2"})
+	sync(t, b, bt)
+	sync(t, a, at)
+	b.Edit("patients", id, apptest.Columns{"camp": "3"})
+	sync(t, b, bt)
+	before := d.record("patients", id)
+	a.Now = d.nowMs
+	if err := a.ForceUpload(at, 1000); err != nil {
+		t.Fatal(err)
+	}
+	after := d.record("patients", id)
+	if !after.Fields.Equal(before.Fields) || len(after.Conflicts) > 0 {
+		t.Errorf("a forced upload of nothing new changed the record: %d conflicts", len(after.Conflicts))
+	}
+	// The watermark is the phone's own time now. It goes on as if it were the last that it
+	// presented.
+	b.Edit("patients", id, apptest.Columns{"hometown": "H"})
+	sync(t, b, bt)
+	sync(t, a, at)
+	agree(t, a, b)
+	if a.Row("patients", id).Text("camp") != "3" || a.Row("patients", id).Text("hometown") != "H" {
+		t.Errorf("the phone lacks something: %v", a.Row("patients", id))
+	}
+}
+
+func TestEmptiedPhoneGetsAll(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R"})
+	sync(t, a, at)
+	sync(t, a, at)
+	sync(t, a, at)
+	a.Reset()
+	sync(t, a, at)
+	if len(a.Visible("patients")) != 1 || at.got["patients/"+id] != clinic.Created {
+		t.Errorf("an emptied phone got %v", at.got)
+	}
+}
+
+// A phone whose watermark may be another device's gets only what it cannot have, keeps its
+// watermark, and what it pushes is taken.
+func TestUnknownWatermark(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	a.Create("patients", apptest.Columns{"given_name": "R"})
+	sync(t, a, at)
+	sync(t, a, at)
+	at.elsewhere = []uint16{77}
+	const foreign = 1_790_000_000_000&^0xfff | 77
+	made := a.Watermark()
+	answer, err := at.Pull(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(at.got) > 0 || !strings.Contains(string(answer), fmt.Sprint(foreign)) {
+		t.Errorf("%v came, and %s", at.got, answer)
+	}
+	if err := at.Push(foreign, []byte(`{"patients":{"created":[{"id":"x","given_name":"X","_status":"created"}],"updated":[],"deleted":[]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	d.record("patients", "x")
+	// One that nobody can have issued counts as the last that the phone presented.
+	if _, err := at.Pull(made + 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOnlyTheUsersClinics(t *testing.T) {
+	d := open(t)
+	field := func(k, v string) crdt.Field { return crdt.Field{Key: k, Value: crdt.Text(v)} }
+	key := func(table, id string) crdt.RecordKey { return crdt.RecordKey{Collection: table, ID: id} }
+	const user = "0190a000-0000-7000-8000-0000000000aa"
+	grant := &crdt.Edit{Key: key("user_clinic_permissions", "p-a"), Set: []crdt.Field{field("user_id", user), field("clinic_id", "a"), {Key: "can_edit_records", Value: crdt.True}}}
+	d.do(
+		&crdt.Edit{Key: key("clinics", "a"), Set: []crdt.Field{field("name", "A")}},
+		&crdt.Edit{Key: key("clinics", "b"), Set: []crdt.Field{field("name", "B")}},
+		&crdt.Edit{Key: key("users", user), Set: []crdt.Field{field("name", "Noor"), field("role", "provider")}}, grant,
+		&crdt.Edit{Key: key("user_clinic_permissions", "other"), Set: []crdt.Field{field("user_id", super), field("clinic_id", "b"), {Key: "can_edit_records", Value: crdt.True}}},
+		&crdt.Edit{Key: key("patients", "pa"), Set: []crdt.Field{field("primary_clinic_id", "a")}},
+		&crdt.Edit{Key: key("patients", "pb"), Set: []crdt.Field{field("primary_clinic_id", "b"), field("surname", "hidden")}},
+		&crdt.Edit{Key: key("patients", "none"), Set: []crdt.Field{field("given_name", "x")}},
+		&crdt.Edit{Key: key("visits", "vb"), Set: []crdt.Field{field("patient_id", "pb"), field("clinic_id", "b")}},
+		&crdt.Edit{Key: key("events", "eb"), Set: []crdt.Field{field("patient_id", "pb"), field("visit_id", "vb")}},
+		&crdt.Edit{Key: key("patient_vitals", "lb"), Set: []crdt.Field{field("patient_id", "pb")}},
+		&crdt.Edit{Key: key("events", "orphan"), Set: []crdt.Field{field("patient_id", "nobody"), field("visit_id", "")}},
+	)
+	a, at := phone(1, d)
+	at.user = user
+	shown := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, table := range []string{"patients", "visits", "events", "patient_vitals", "appointments"} {
+			for _, r := range a.Visible(table) {
+				got = append(got, r.Text("id"))
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("the phone shows %v, want %v", got, want)
+		}
+	}
+	sync(t, a, at)
+	shown("pa", "none", "orphan")
+	if _, others := at.got["user_clinic_permissions/other"]; others {
+		t.Error("another user's permissions came")
+	}
+	// An appointment in the clinic brings the patient, and what follows the patient.
+	d.do(&crdt.Edit{Key: key("appointments", "ta"), Set: []crdt.Field{field("patient_id", "pb"), field("clinic_id", "a")}})
+	sync(t, a, at)
+	shown("pa", "none", "orphan", "pb", "lb", "ta")
+	d.do(&crdt.Edit{Key: key("appointments", "ta"), Delete: true})
+	sync(t, a, at)
+	shown("pa", "none", "orphan")
+	if r := a.Row("patients", "pb"); r.Text("surname") != "" {
+		t.Error("the phone kept the name of a patient who is none of its user's")
+	}
+	// Another clinic, then none of the first.
+	d.do(&crdt.Edit{Key: key("user_clinic_permissions", "p-b"), Set: []crdt.Field{field("user_id", user), field("clinic_id", "b"), {Key: "can_edit_records", Value: crdt.True}}})
+	sync(t, a, at)
+	shown("pa", "none", "orphan", "pb", "lb", "vb", "eb")
+	d.do(&crdt.Edit{Key: grant.Key, Set: []crdt.Field{{Key: "can_edit_records", Value: crdt.False}}})
+	sync(t, a, at)
+	shown("none", "orphan", "pb", "lb", "vb", "eb")
+	sync(t, a, at)
+	if len(at.got) > 0 {
+		t.Errorf("came again: %v", at.got)
+	}
+	if a.Lossy > 0 || a.Skipped > 0 {
+		t.Errorf("%d values lost, %d rows skipped", a.Lossy, a.Skipped)
+	}
+}
+
+// The app forgets what its user edits while a push is on the way. It comes with the row later,
+// unnamed: it is not merged, but told.
+func TestEditedWhileSyncing(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "phone": "1"})
+	if err := a.Sync(&busy{at, func() { a.Edit("patients", id, apptest.Columns{"phone": "2"}) }}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(d.held()); n > 0 {
+		t.Fatalf("%d rows held back", n)
+	}
+	a.Edit("patients", id, apptest.Columns{"camp": "3"})
+	sync(t, a, at)
+	if v := d.record("patients", id); text(v, "camp") != "3" || text(v, "phone") != "1" {
+		t.Errorf("the record is %v", v)
+	}
+	if rows := d.held(); len(rows) != 1 || rows[0].Row != id || !strings.Contains(rows[0].Why, "phone") {
+		t.Errorf("held back: %+v", rows)
+	}
+	sync(t, a, at)
+	if a.Row("patients", id).Text("phone") != "1" {
+		t.Error("the phone shows what nobody else sees")
+	}
+}
+
+// A busy line has its phone's user at work while a push is on the way.
+type busy struct {
+	*line
+	edit func()
+}
+
+func (b *busy) Push(presented int64, changes []byte) error {
+	b.edit()
+	return b.line.Push(presented, changes)
 }

@@ -60,7 +60,9 @@ type decision struct {
 type pull struct {
 	Pull
 	book     *cursorBook
-	cursor   *Cursor // nil: not known
+	cursor   *Cursor // nil: everything is sent
+	lost     bool    // what stands behind the watermark may be known elsewhere
+	holding  holding // of which the beliefs are made
 	now      state
 	stock    dispensed // nil: nothing has stock
 	then     *belief
@@ -86,19 +88,20 @@ func (p Pull) Answer() (*Answer, error) {
 	if err := x.read(); err != nil {
 		return nil, err
 	}
-	if x.cursor == nil && x.book.record != nil && x.elsewhere() {
+	if x.lost {
 		return x.alone()
 	}
 	if x.cursor == nil || x.turnedAll() || x.then.past.LaterCount() > listEntriesMax {
-		return x.issue(&Answer{pull: x, all: true}), nil
+		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
 	}
 	list, err := x.list()
 	if err != nil {
 		return nil, err
 	}
 	a := &Answer{pull: x, list: list, Watermark: p.Presented}
-	if len(list) > 0 || len(x.withheld) > 0 || x.cursor.Watermark == x.Presented && !x.book.seen() {
-		x.issue(a) // even if nothing goes out: from then on it is known that the phone got beyond nothing
+	first := !x.book.seen() // so that one knows, if it presents none again, that it was emptied
+	if len(list) > 0 || len(x.withheld) > 0 || first {
+		x.issue(a)
 	}
 	return a, nil
 }
@@ -111,30 +114,29 @@ func (x *pull) read() (err error) {
 	if x.book, err = readCursors(x.Look, x.Client); err != nil {
 		return err
 	}
-	client := x.Client
-	if x.Presented != 0 {
-		x.cursor, err = x.book.find(x.Presented)
-	} else if x.book.seen() {
-		client = "" // its user emptied it: it has not even what it pushed
-	}
-	if err == nil && x.cursor == nil && x.Presented != 0 && !x.elsewhere() {
-		x.cursor, err = x.book.last()
-	}
-	if err != nil {
+	if x.holding, err = newHolding(x.Look, x.book, x.Presented); err != nil {
 		return err
+	}
+	if x.Presented != 0 {
+		if x.cursor, err = x.book.find(x.Presented); err != nil {
+			return err
+		}
+	}
+	if x.cursor == nil && x.Presented != 0 {
+		if x.cursor, err = x.book.before(x.Presented); err != nil {
+			return err
+		}
+		x.lost = x.book.record != nil && x.elsewhere() && !x.book.beyond(x.Presented)
 	}
 	s, err := scopeOf(x.Look, x.User)
 	if err != nil {
 		return err
 	}
 	x.now = state{scope: s, row: x.rowNow}
-	if x.then, err = x.believe(x.cursor, client); err != nil {
+	if x.then, err = x.believe(x.cursor); err != nil {
 		return err
 	}
-	if err := x.doubt(client); err != nil {
-		return err
-	}
-	if err := x.relate(); err != nil || x.cursor == nil {
+	if err := x.doubt(); err != nil || x.cursor == nil {
 		return err
 	}
 	return x.readOwed()
@@ -143,7 +145,7 @@ func (x *pull) read() (err error) {
 // elsewhere tells whether a watermark may be of a device that this one has not heard of
 // since.
 func (p Pull) elsewhere() bool {
-	return slices.ContainsFunc(p.Others, func(o uint16) bool { return p.Presented != 0 && issuedBy(p.Presented, o) })
+	return slices.ContainsFunc(p.Others, func(o uint16) bool { return issuedBy(p.Presented, o) })
 }
 
 func (x *pull) rowNow(table, id string) (row, bool, error) {
@@ -319,7 +321,10 @@ func (x *pull) alone() (*Answer, error) {
 	if x.Alone == nil {
 		return a, nil
 	}
-	past, err := x.everGiven()
+	if err := x.relate(nil); err != nil {
+		return nil, err
+	}
+	past, err := x.book.pasts(x.Look)
 	if err != nil {
 		return nil, err
 	}
@@ -341,25 +346,6 @@ func (x *pull) alone() (*Answer, error) {
 		}
 	}
 	return a, nil
-}
-
-// everGiven are the pasts of all cursors of the phone that are known here.
-func (x *pull) everGiven() (pasts []Past, err error) {
-	for w := range x.book.bodies {
-		c, err := x.book.find(w)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil {
-			continue
-		}
-		p, err := x.Look.Past(c.Marks)
-		if err != nil {
-			return nil, err
-		}
-		pasts = append(pasts, p)
-	}
-	return pasts, nil
 }
 
 // onlyHere tells of a record whether all of it was written here, is nowhere else, and never

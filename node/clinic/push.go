@@ -1,6 +1,10 @@
 package clinic
 
-import "musafir/crdt"
+import (
+	"slices"
+
+	"musafir/crdt"
+)
 
 // A Push is what a phone sent, against what this device holds at a moment. It is written in
 // steps, each against a new moment: Write, then Delete, then Owed, each durable before the
@@ -26,13 +30,18 @@ type push struct {
 	holding holding
 	marks   []crdt.Mark // what the phone had seen
 	rights  *rights
+	guessed bool      // what it had seen is not known for certain
+	since   []holding // what the phone may have by now, where it presents a watermark that is none
 	had     dispensed // what had been dispensed, as the phone has it; nil: not read yet
 }
 
 func (p Push) open() (*push, error) {
-	x := &push{Push: p, holding: holding{look: p.Look, client: p.Client, presented: p.Presented}}
+	x := &push{Push: p}
 	book, err := readCursors(p.Look, p.Client)
 	if err != nil {
+		return nil, err
+	}
+	if x.holding, err = newHolding(p.Look, book, p.Presented); err != nil {
 		return nil, err
 	}
 	c, err := book.find(p.Presented)
@@ -40,7 +49,10 @@ func (p Push) open() (*push, error) {
 		return nil, err
 	}
 	if c == nil && p.Presented != 0 {
-		c, err = book.last()
+		x.guessed = true
+		if c, err = book.before(p.Presented); err == nil {
+			x.since, err = p.holdingsAfter(book, c)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -48,14 +60,34 @@ func (p Push) open() (*push, error) {
 	if c != nil {
 		x.marks = c.Marks
 	}
-	if p.Presented == 0 && book.seen() {
-		x.holding.client = "" // emptied: nothing that it pushed before is there
-	}
 	if x.holding.past, err = p.Look.Past(x.marks); err != nil {
 		return nil, err
 	}
 	x.rights, err = rightsOf(p.Look, p.User)
 	return x, err
+}
+
+// holdingsAfter are what the phone may have got after a cursor that it is known to have
+// presented.
+func (p Push) holdingsAfter(book *cursorBook, c *Cursor) (list []holding, err error) {
+	for w := range book.bodies {
+		if c != nil && w <= c.Watermark {
+			continue
+		}
+		later, err := book.find(w)
+		if err != nil {
+			return nil, err
+		}
+		if later == nil {
+			continue
+		}
+		h := holding{look: p.Look, client: p.Client, presented: p.Presented}
+		if h.past, err = p.Look.Past(later.Marks); err != nil {
+			return nil, err
+		}
+		list = append(list, h)
+	}
+	return list, nil
 }
 
 // Write is what the rows say, but for deletions. Rows that cannot be records and rows that
@@ -75,6 +107,11 @@ func (p Push) Write() ([]Batch, error) {
 		e, why, err := x.edit(row)
 		if err != nil {
 			return nil, err
+		}
+		if column, err := x.silent(row); err != nil {
+			return nil, err
+		} else if column != "" {
+			held = append(held, x.hold(row, silent, "the phone has another value in "+column+" than anybody wrote, and does not say that it was edited: enter it again if it was edited while the phone synced"))
 		}
 		switch {
 		case why != "":
@@ -139,6 +176,7 @@ type rowWriter struct {
 	base   *crdt.Record
 	fields crdt.Value // of the record as the phone has it
 	had    row        // of an app's table
+	later  []row      // as it may have got it since
 	all    bool       // every column counts as written
 	edit   *crdt.Edit
 }
@@ -154,8 +192,9 @@ func (x *push) writer(p *pushedRow) (*rowWriter, error) {
 		w.base, w.edit.From, w.fields = h.Record, h.Record, h.Record.View().Fields
 		if w.table != nil {
 			w.had = rowOf(w.table, h.Record)
+			err = w.readLater()
 		}
-		return w, nil
+		return w, err
 	}
 	r, err := x.Look.Record(p.key())
 	w.all = w.all || r == nil || r.Empty() // of a record that nobody has all is new
@@ -201,9 +240,31 @@ func (w *rowWriter) has(name string, v crdt.Value) bool {
 	}
 	if i := w.table.index(name); i >= 0 {
 		typed := w.table.Columns[i].typed(v)
+		if !w.named(name) && slices.ContainsFunc(w.later, func(x row) bool { return x.columns[i].Equal(typed) }) {
+			return true
+		}
 		return w.had.columns[i].Equal(typed) && (typed.Equal(v) || member(w.fields, name) != nil)
 	}
 	return member(w.fields, name).Equal(v)
+}
+
+// named tells whether the app says of a column that it was edited.
+func (w *rowWriter) named(name string) bool {
+	return w.pushed.status == statusUpdated && w.pushed.changed[name]
+}
+
+// readLater reads the row as the phone may have got it since.
+func (w *rowWriter) readLater() error {
+	for i := range w.since {
+		h, err := w.since[i].of(w.pushed.key())
+		if err != nil {
+			return err
+		}
+		if h.Record != nil {
+			w.later = append(w.later, rowOf(w.table, h.Record))
+		}
+	}
+	return nil
 }
 
 // count takes in how much there is of something in stock, if it was counted.
@@ -379,6 +440,16 @@ func (x row) sameAs(p *pushedRow) bool {
 		}
 	}
 	return true
+}
+
+// EditedMs is the phone's time of its latest edit, in milliseconds; 0 if it says none.
+func (p *Pushed) EditedMs() (latest int64) {
+	for _, x := range p.rows {
+		if v := numberOf(x.column(updatedAt)); v != nil && (x.status == statusCreated || x.status == statusUpdated) {
+			latest = max(latest, int64(number(v)))
+		}
+	}
+	return latest
 }
 
 // Refs are the entries in which what was pushed stands, as it is merged now.

@@ -33,6 +33,7 @@ type pushedRow struct {
 const (
 	statusColumn  = "_status"
 	changedColumn = "_changed"
+	statusCreated = "created"
 	statusUpdated = "updated"
 	bogusColumn   = "image_timestamp" // added to each row by a forced upload; it means nothing
 )

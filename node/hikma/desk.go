@@ -31,6 +31,8 @@ type DeskConfig struct {
 	Records Records
 	Copies  int              // devices that must hold what a phone pushed before it is told so, this one included
 	Now     func() time.Time // nil: time.Now
+	// Ahead is told how far a phone's clock is ahead, if it is; nil: nobody wants to know.
+	Ahead func(ctx context.Context, client string, by time.Duration) error
 	// Wait is how long others are given to tell what stands behind a watermark that is not
 	// known here, and CopiesWait how long they are given to hold a push; 0: as usual.
 	Wait, CopiesWait time.Duration
@@ -169,7 +171,19 @@ func (d *Desk) Push(ctx context.Context, who Who, presented int64, changes []byt
 			return err
 		}
 	}
+	if err := d.noteClock(ctx, who, rows); err != nil {
+		return err
+	}
 	return d.awaitCopies(ctx, who, presented, rows)
+}
+
+// noteClock tells of a phone whose edits are of the future.
+func (d *Desk) noteClock(ctx context.Context, who Who, rows *clinic.Pushed) error {
+	ahead := time.Duration(rows.EditedMs()-d.cfg.Now().UnixMilli()) * time.Millisecond
+	if d.cfg.Ahead == nil || rows.EditedMs() == 0 {
+		return nil
+	}
+	return d.cfg.Ahead(ctx, who.Client, max(0, ahead))
 }
 
 func owed(p clinic.Push) ([]clinic.Batch, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"time"
 
 	"golang.org/x/crypto/bcrypt" // passwords as the app's own server keeps them
@@ -187,7 +188,7 @@ func (s *Server) phoneThatAsks(client string) (Phone, error) {
 	return p, err
 }
 
-var errNotYet = &Refusal{503, "This device has not heard of the user yet. It will when it has synced with the others; try again then."}
+var errNotYet = &Refusal{http.StatusServiceUnavailable, "This device has not heard of the user yet. It will when it has synced with the others; try again then."}
 
 // stillIn is the user of a token, if nothing came that ended it.
 func (s *Server) stillIn(t token) (u user, err error) {

@@ -1,7 +1,6 @@
 package hikma
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -317,5 +316,5 @@ func (s *Server) NoteClock(ctx context.Context, client string, ahead time.Durati
 		return nil
 	}
 	return s.write(ctx, &crdt.Edit{Key: phoneKey(client),
-		Set: []crdt.Field{{Key: crdt.JoinPath(aheadField, string(self)), Value: crdt.Int(cmp.Or(ahead.Milliseconds(), 0))}}})
+		Set: []crdt.Field{{Key: crdt.JoinPath(aheadField, string(self)), Value: crdt.Int(ahead.Milliseconds())}}})
 }

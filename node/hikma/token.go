@@ -73,10 +73,11 @@ func parseToken(b []byte) (t token, ok bool) {
 	}
 	b = b[1:]
 	for _, s := range []*string{&t.client, &t.user} {
-		if len(b) == 0 || len(b) < 1+int(b[0]) {
+		if len(b) == 0 || len(b) <= int(b[0]) {
 			return t, false
 		}
-		*s, b = string(b[1:1+b[0]]), b[1+b[0]:]
+		n := int(b[0])
+		*s, b = string(b[1:1+n]), b[1+n:]
 	}
 	if len(b) != 8+len(t.digest) {
 		return t, false

@@ -133,7 +133,11 @@ func (s *Server) workplace(u user) (first place, err error) {
 
 // passwordOf is what lets a user in, as a record; nil if this device has none.
 func (s *Server) passwordOf(user string) (*crdt.Record, error) {
-	return s.cfg.Backend.Record(crdt.RecordKey{Collection: clinic.Passwords, ID: user})
+	return s.cfg.Backend.Record(passwordKey(user))
+}
+
+func passwordKey(user string) crdt.RecordKey {
+	return crdt.RecordKey{Collection: clinic.Passwords, ID: user}
 }
 
 // replaced tells whether an entry that is held here put another password in place of the

@@ -19,6 +19,8 @@ type Model struct {
 	records map[crdt.RecordKey]*crdt.Record
 	prior   map[crdt.EntryID]bool // entries that another one follows or depends on
 	next    map[crdt.EntryID]bool // entries that another one follows
+	byID    map[crdt.EntryID]*Item
+	control map[crdt.LogID]bool // of the logs: it is a control log
 	unknown uint64
 }
 
@@ -27,6 +29,7 @@ func NewModel() *Model {
 	return &Model{
 		touches: map[crdt.RecordKey][]*crdt.Touch{}, records: map[crdt.RecordKey]*crdt.Record{},
 		prior: map[crdt.EntryID]bool{}, next: map[crdt.EntryID]bool{},
+		byID: map[crdt.EntryID]*Item{}, control: map[crdt.LogID]bool{},
 	}
 }
 
@@ -43,6 +46,10 @@ func (m *Model) Add(items ...Item) {
 
 func (m *Model) add(it Item, changed map[crdt.RecordKey]bool) {
 	m.Items = append(m.Items, it)
+	m.byID[it.ID] = &it
+	if birth := it.Entry.Birth(); birth != nil {
+		m.control[it.log()] = birth.Kind == crdt.ControlLog
+	}
 	m.prior[it.At.Prev], m.next[it.At.Prev] = true, true
 	for _, d := range it.Entry.Deps {
 		m.prior[d.ID] = true
@@ -98,6 +105,7 @@ func (m *Model) Check(t TB, s *store.Store) {
 	m.checkRecords(t, s)
 	m.checkLists(t, s)
 	m.checkChanges(t, s)
+	m.checkMoment(t, s)
 }
 
 func (m *Model) checkLogs(t TB, s *store.Store) {

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) Opener) {
 		"Forks": testForks, "Held": testHeld, "Unknown": testUnknown, "Conduct": testConduct, "Pending": testPending,
 		"Notes": testNotes, "Seals": testSeals, "Batch": testBatch, "Closed": testClosed, "Rebuild": testRebuild,
 		"Sweep": testSweep, "Internal": testInternal, "History": testHistory,
+		"Moment": testMoment, "MomentBesideWriter": testMomentBesideWriter, "Past": testPast, "LaterStops": testLaterStops, "NewerLog": testNewerLog,
 		"Late": testLate, "CrowdHeld": testCrowdHeld,
 	}
 	for name, c := range Crowds {

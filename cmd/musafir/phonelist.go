@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"musafir/node/api"
+)
+
+// printPhones says of each phone who has it, when it synced, whether it is let in, and
+// what is held back.
+func printPhones(w io.Writer, all *api.Phones, names deviceNames) {
+	if len(all.Phones) == 0 {
+		fmt.Fprintln(w, "No phone has logged in yet.")
+		return
+	}
+	fmt.Fprintln(w, "PHONE\tUSER\tSYNCED\tSTATE")
+	for i := range all.Phones {
+		p := &all.Phones[i]
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(p.ID), printable(phoneOwner(p)), synced(p, names), phoneState(p, all.RequireApproval))
+	}
+	for i := range all.Phones {
+		printHeld(w, &all.Phones[i])
+	}
+}
+
+func printHeld(w io.Writer, p *api.Phone) {
+	if len(p.Held) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nHeld back of what %s sent, and not shown to others:\n", printable(phoneOwner(p)))
+	for _, h := range p.Held {
+		fmt.Fprintf(w, "  %s/%s: %s\n", printable(h.Table), printable(h.ID), printable(h.Why))
+	}
+}
+
+// phoneOwner is who logged in last, or what else is known of a phone.
+func phoneOwner(p *api.Phone) string {
+	name := p.Name
+	switch {
+	case name == "" && p.Email == "":
+		name = "a user who is no more"
+	case name == "":
+		name = p.Email
+	case p.Email != "":
+		name += " <" + p.Email + ">"
+	}
+	if p.Phone != "" {
+		name += ", " + p.Phone
+	}
+	return name
+}
+
+// synced says when, and with which device.
+func synced(p *api.Phone, names deviceNames) string {
+	switch {
+	case p.LastSync == "":
+		return "never"
+	case p.Device == "":
+		return localText(p.LastSync)
+	}
+	return localText(p.LastSync) + " with " + names.of(p.Device)
+}
+
+const phoneClockWords = 2 * time.Minute // clocks that differ by less are told as right
+
+func phoneState(p *api.Phone, approval bool) string {
+	state := "let in"
+	switch {
+	case p.Revoked:
+		state = "shut out"
+	case approval && !p.Approved:
+		state = "waits for approval"
+	}
+	if off := time.Duration(p.Clock) * time.Millisecond; off.Abs() > phoneClockWords {
+		state += fmt.Sprintf("; its clock is %s %s ours", off.Abs().Round(time.Minute), map[bool]string{true: "ahead of", false: "behind"}[off > 0])
+	}
+	return state
+}

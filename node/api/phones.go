@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"musafir/crdt"
+)
+
+// Phones is how phones with the Hikma Health app are served.
+type Phones struct {
+	URL             string  `json:"url"`              // as a phone dials it now; "": they are not served
+	QR              string  `json:"qr"`               // what the QR code holds that pairs one; "" likewise
+	RequireApproval bool    `json:"require_approval"` // a new phone waits until somebody approves it
+	Phones          []Phone `json:"phones"`           // those that ever logged in; never nil
+}
+
+// A Phone is one installation of the app.
+type Phone struct {
+	ID       string      `json:"id"`
+	Phone    string      `json:"phone,omitempty"` // what it calls itself
+	User     string      `json:"user"`            // the id of who logged in last
+	Name     string      `json:"name"`            // of that user, "" if it is no more; the backend leaves it to the API
+	Email    string      `json:"email,omitempty"` // likewise
+	LastSync string      `json:"last_sync"`       // "": never
+	Device   string      `json:"device"`          // the id of the one with which it synced last; "": none
+	Approved bool        `json:"approved"`
+	Revoked  bool        `json:"revoked"`
+	Clock    int64       `json:"clock"` // its clock minus ours in ms, as far as known
+	Held     []HeldPhone `json:"held"`  // never nil
+}
+
+// A HeldPhone is a row that a phone pushed and that is kept, but not merged.
+type HeldPhone struct {
+	Table string `json:"table"`
+	ID    string `json:"id"`
+	Why   string `json:"why"` // in words
+}
+
+// A PhoneDesk serves phones.
+type PhoneDesk interface {
+	Phones() (Phones, error)
+	RevokePhone(ctx context.Context, id string) error
+	ApprovePhone(ctx context.Context, id string) error
+	RequireApproval(ctx context.Context, required bool) error
+
+	// ListenForPhones serves phones at HOST:PORT from now on, also when the device
+	// starts again. "": where it does already, else at the usual place.
+	ListenForPhones(address string) error
+	// StopPhones ends that.
+	StopPhones() error
+}
+
+func (s *Server) phones(c *call) error {
+	p, err := s.phonesNow()
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(http.StatusOK, p)
+}
+
+// phonesNow are the phones, with the names of their users.
+func (s *Server) phonesNow() (Phones, error) {
+	all, err := s.backend.Phones()
+	for i := range all.Phones {
+		if err != nil {
+			break
+		}
+		err = s.nameUser(&all.Phones[i])
+	}
+	return all, err
+}
+
+func (s *Server) nameUser(p *Phone) error {
+	r, err := s.backend.Record(crdt.RecordKey{Collection: "users", ID: p.User})
+	if err != nil || r == nil {
+		return err
+	}
+	fields := r.View().Fields
+	p.Name, p.Email = textOf(member(fields, "name")), textOf(member(fields, "email"))
+	return nil
+}
+
+// phone is the one that the path names.
+func (s *Server) phone(c *call) (Phone, error) {
+	id := c.r.PathValue("id")
+	all, err := s.phonesNow()
+	if err != nil {
+		return Phone{}, err
+	}
+	i := slices.IndexFunc(all.Phones, func(p Phone) bool { return p.ID == id })
+	if i < 0 {
+		return Phone{}, &problem{Status: http.StatusNotFound, Detail: "There is no phone with the id " + id + "."}
+	}
+	return all.Phones[i], nil
+}
+
+func (s *Server) revokePhone(c *call) error  { return s.changePhone(c, s.backend.RevokePhone) }
+func (s *Server) approvePhone(c *call) error { return s.changePhone(c, s.backend.ApprovePhone) }
+
+// changePhone does something to the phone that the path names, and shows it.
+func (s *Server) changePhone(c *call, change func(context.Context, string) error) error {
+	p, err := s.phone(c)
+	if err != nil {
+		return err
+	}
+	if err := change(c.r.Context(), p.ID); err != nil {
+		return err
+	}
+	if p, err = s.phone(c); err != nil {
+		return err
+	}
+	return c.answerJSON(http.StatusOK, p)
+}
+
+// requireApproval says whether new phones wait: {"required": true}.
+func (s *Server) requireApproval(c *call) error {
+	m, err := c.soleMember("required", "true if new phones shall wait for approval, else false")
+	if err != nil {
+		return err
+	}
+	required, err := m.bool()
+	if err != nil {
+		return err
+	}
+	if err := s.backend.RequireApproval(c.r.Context(), required); err != nil {
+		return err
+	}
+	return s.phones(c)
+}
+
+// listenForPhones serves phones for good, at {"address"} or where it likes.
+func (s *Server) listenForPhones(c *call) error {
+	b, err := c.body(jsonType)
+	if err != nil {
+		return err
+	}
+	address, err := phoneAddressOf(b)
+	if err != nil {
+		return err
+	}
+	if err := s.backend.ListenForPhones(address); err != nil {
+		return err
+	}
+	return s.phones(c)
+}
+
+// phoneAddressOf reads {"address"}, which may be absent, as may all of it.
+func phoneAddressOf(body []byte) (address string, err error) {
+	if len(body) == 0 {
+		return "", nil
+	}
+	members, err := parseDocument(body)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range members {
+		if m.name != "address" {
+			return "", m.unknown(`"address"`)
+		}
+		if address, err = m.text(); err != nil {
+			return "", err
+		}
+		if address == "" {
+			return "", badRequest("\"address\" is HOST:PORT, and empty.")
+		}
+	}
+	return address, nil
+}
+
+// stopPhones serves phones no more.
+func (s *Server) stopPhones(c *call) error {
+	if err := s.backend.StopPhones(); err != nil {
+		return err
+	}
+	return s.phones(c)
+}

@@ -1,0 +1,272 @@
+package hikma
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"musafir/node/clinic"
+)
+
+func TestRestart(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	s.start()
+	a.url = s.server.URL
+	status, text := a.pull()
+	a.wants("pull in a session from before", status, text, 409)
+	a.shake()
+	status, text = a.pull()
+	a.wants("pull with a token from before", status, text, 200)
+}
+
+// Whoever shakes hands under a phone's id ends nothing.
+func TestHandshakesOfOthers(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	for range 2 * keysPerClient {
+		s.app(phone1).shake()
+	}
+	status, text := a.pull()
+	a.wants("pull after others shook hands", status, text, 200)
+	a.shake()
+	for range keysPerClient - 1 {
+		s.app(phone1).shake()
+	}
+	status, text = a.pull()
+	a.wants("pull right after them", status, text, 200)
+}
+
+func TestSessionsAreFew(t *testing.T) {
+	s := newSessions()
+	for i := range 3 * keysPerClient {
+		s.begin("one", session{key: sessionKey{byte(i)}})
+		s.trust("one", session{key: sessionKey{100, byte(i)}})
+	}
+	if n := len(s.of("one")); n != 2*keysPerClient {
+		t.Errorf("a client has %d sessions", n)
+	}
+	for i := range 2 * clientsMax {
+		s.begin(fmt.Sprint(i), session{})
+	}
+	if n := s.strangers.Len(); n != clientsMax {
+		t.Errorf("%d clients are kept in mind", n)
+	}
+	if len(s.of("one")) != keysPerClient {
+		t.Error("strangers crowded out a phone that showed who it is")
+	}
+}
+
+func TestTokenIsOfItsPhone(t *testing.T) {
+	s := newSite(t)
+	a, b := s.in(phone1), s.app(phone2).shake()
+	b.token = a.token
+	status, text := b.pull()
+	b.wants("pull with the token of another phone", status, text, 401)
+	for name, token := range map[string]any{"none": nil, "empty": "", "nonsense": "nonsense", "longer": a.token.(string) + "A", "cut": a.token.(string)[1:]} {
+		x := *a
+		x.token = token
+		status, text := x.pull()
+		x.wants("pull with a token that is "+name, status, text, 401)
+	}
+}
+
+// A token is good on all devices of the camp, whatever they have heard of the password.
+func TestTokenOnOtherDevice(t *testing.T) {
+	s := newSite(t)
+	token := s.in(phone1).token
+	other := newSite(t)
+	b := other.app(phone1).shake()
+	b.token = token
+	// Here the password is another one, of which nothing says that it came later.
+	status, text := b.pull()
+	b.wants("pull where the password has not come", status, text, 200)
+	if status, text := other.in(phone1).pull(); status != 200 {
+		t.Errorf("with a token of its own: %d %s", status, text)
+	}
+	third := newEmptySite(t)
+	c := third.app(phone1).shake()
+	c.token = token
+	status, text = c.pull()
+	c.wants("pull where the user has not come", status, text, 503)
+	third.set("users", aminaID, "name", "Amina K.", "email", amina)
+	status, text = c.pull()
+	c.wants("pull where no password has come", status, text, 200)
+	third.hikma.tokenKey = derive(make([]byte, 32), "", tokenKeyInfo)
+	status, text = c.pull()
+	c.wants("pull in another camp", status, text, 401)
+}
+
+func TestPasswordChange(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	// Two passwords that were set apart are both the user's, until somebody decides.
+	s.apart(clinic.Passwords, aminaID, "hash", hashed(t, "another"))
+	status, text := a.pull()
+	a.wants("pull with one of two passwords", status, text, 200)
+	r, err := s.device.Record(passwordKey(aminaID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(clinic.PasswordEdit(r, clinic.PasswordWant(aminaID, amina, hashed(t, "a new one"), nil)))
+	status, text = a.pull()
+	a.wants("pull with a password that was replaced", status, text, 401)
+	status, text = a.logIn(amina, secret)
+	a.wants("login with it", status, text, 401)
+	status, text = a.logIn(amina, "a new one")
+	a.wants("login with the new one", status, text, 200)
+	status, text = a.pull()
+	a.wants("pull with the new one", status, text, 200)
+}
+
+func TestDisabled(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	s.set(clinic.Passwords, aminaID, "disabled", true)
+	status, text := a.pull()
+	a.wants("pull of a disabled user", status, text, 401)
+	status, text = a.logIn(amina, secret)
+	a.wants("login of a disabled user", status, text, 401)
+	s.set(clinic.Passwords, aminaID, "disabled", false)
+	status, text = a.pull()
+	a.wants("pull of a user who was enabled again", status, text, 200)
+	s.set("users", aminaID, "is_deleted", true)
+	status, text = a.pull()
+	a.wants("pull of a deleted user", status, text, 401)
+	status, text = a.logIn(amina, secret)
+	a.wants("login of a deleted user", status, text, 401)
+}
+
+func TestRevoke(t *testing.T) {
+	s := newSite(t)
+	a, b := s.in(phone1), s.in(phone2)
+	if err := s.hikma.Revoke(t.Context(), phone1); err != nil {
+		t.Fatal(err)
+	}
+	status, text := a.pull()
+	a.wants("pull of a revoked phone", status, text, 401)
+	status, text = a.command("sync_push", map[string]any{"changes": map[string]any{}})
+	a.wants("push of a revoked phone", status, text, 401)
+	status, text = a.logIn(amina, secret)
+	a.wants("login with a revoked phone", status, text, 401)
+	status, text = b.pull()
+	b.wants("pull of another phone", status, text, 200)
+	for _, client := range []string{"nobody", "", "a b", "../x"} {
+		if err := s.hikma.Approve(t.Context(), client); !errors.Is(err, ErrNoPhone) {
+			t.Errorf("approving %q: %v", client, err)
+		}
+		if err := s.hikma.Revoke(t.Context(), client); !errors.Is(err, ErrNoPhone) {
+			t.Errorf("revoking %q: %v", client, err)
+		}
+	}
+	// Apart, somebody approved it: it stays revoked until somebody decides.
+	s.apart(phonesCollection, phone1, stateField, approvedState)
+	status, text = a.pull()
+	a.wants("pull of a phone that was revoked and approved", status, text, 401)
+	if err := s.hikma.Approve(t.Context(), phone1); err != nil {
+		t.Fatal(err)
+	}
+	status, text = a.pull()
+	a.wants("pull of a phone that was approved again", status, text, 200)
+	s.apart(phonesCollection, phone1, stateField, revokedState)
+	status, text = a.pull()
+	a.wants("pull of a phone that was revoked apart", status, text, 401)
+}
+
+// A revocation that came from elsewhere holds before the phone was seen here.
+func TestRevokedElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.set(phonesCollection, phone1, stateField, revokedState)
+	a := s.app(phone1).shake()
+	status, text := a.logIn(amina, secret)
+	a.wants("login", status, text, 401)
+	token := newSite(t).in(phone1).token
+	a.token = token
+	status, text = a.pull()
+	a.wants("pull with a token of another device", status, text, 401)
+}
+
+func TestApproval(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	if err := s.hikma.SetRequireApproval(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	status, text := a.pull()
+	a.wants("pull of a phone that nobody approved", status, text, 403)
+	b := s.app(phone2).shake()
+	status, text = b.logIn(amina, "wrong")
+	b.wants("login with a wrong password", status, text, 401)
+	if phones, err := s.hikma.Phones(); err != nil || len(phones) != 1 {
+		t.Fatal("a phone without a right password is listed", phones, err)
+	}
+	status, text = b.logIn(amina, secret)
+	b.wants("login with a phone that nobody approved", status, text, 403)
+	if phones, err := s.hikma.Phones(); err != nil || len(phones) != 2 || phones[1].Approved || phones[1].User != aminaID {
+		t.Fatal("a phone that waits is not listed", phones, err)
+	}
+	for _, client := range []string{phone1, phone2} {
+		if err := s.hikma.Approve(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, text = a.pull()
+	a.wants("pull of an approved phone", status, text, 200)
+	status, text = b.logIn(amina, secret)
+	b.wants("login with an approved phone", status, text, 200)
+	s.apart(settingsCollection, settingsID, approvalField, false)
+	if required, err := s.hikma.RequireApproval(); !required || err != nil {
+		t.Error("where devices disagree, approval is not required", err)
+	}
+	if err := s.hikma.SetRequireApproval(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if required, err := s.hikma.RequireApproval(); required || err != nil {
+		t.Error("approval is still required", err)
+	}
+}
+
+// Times are written now and then, and conflict with nothing.
+func TestPhoneTimes(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	written := func() int {
+		touches, err := s.device.Touches(phoneKey(phone1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(touches)
+	}
+	a.pull()
+	n := written()
+	s.wait(time.Minute)
+	a.pull()
+	a.logIn(amina, secret)
+	if written() != n {
+		t.Error("each sync is written")
+	}
+	phones, err := s.hikma.Phones()
+	if err != nil || s.now().Sub(phones[0].LastSync) > 30*time.Second {
+		t.Errorf("the last sync is not known: %+v %v", phones, err)
+	}
+	s.wait(noteEvery)
+	a.pull()
+	a.logIn(amina, secret)
+	if written() != n+2 {
+		t.Errorf("after %s: %d entries more", noteEvery, written()-n)
+	}
+	if err := s.hikma.NoteClock(t.Context(), phone1, 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if phones, err = s.hikma.Phones(); err != nil || phones[0].ClockAhead != 2*time.Hour {
+		t.Errorf("the clock is not noted: %+v %v", phones, err)
+	}
+	n = written()
+	if err := s.hikma.NoteClock(t.Context(), phone1, 2*time.Hour+clockSlack/2); err != nil || written() != n {
+		t.Error("a clock that goes as before was written again", err)
+	}
+	if err := s.hikma.NoteClock(t.Context(), phone2, 0); !errors.Is(err, ErrNoPhone) {
+		t.Error(err)
+	}
+}
