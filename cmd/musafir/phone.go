@@ -38,7 +38,7 @@ device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends
 	c.Flags().StringVar(&show.listen, "listen", "", "`HOST:PORT` on which phones are served from now on; port 0 takes a free one and keeps it")
 	c.Flags().BoolVar(&approval, "require-approval", false, "let new phones wait until somebody approves them, and do no more; --require-approval=false ends that")
 	c.AddCommand(
-		a.phoneListCommand(), a.phoneOffCommand(),
+		a.phoneListCommand(), a.phoneIncompleteCommand(), a.phoneOffCommand(),
 		a.phoneChangeCommand("revoke", "Shut a phone out, on every device of the camp; what it sent stays"),
 		a.phoneChangeCommand("approve", "Let a phone in that waits for it, or that was shut out"),
 	)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"musafir/crdt"
 	"musafir/node/api"
 	"musafir/node/clinic"
 	"musafir/node/hikma"
@@ -41,6 +42,16 @@ func phonesHeld(d *device) (map[string][]api.HeldPhone, error) {
 		return nil
 	})
 	return held, err
+}
+
+// Incomplete are the app's rows with what each lacks.
+func (d *device) Incomplete(after crdt.RecordKey, visit func(crdt.RecordKey, []clinic.Gap) (bool, error)) error {
+	look, done, err := phoneRecords{d}.Moment()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return clinic.Gaps(look, after, visit)
 }
 
 // Phones are those that ever logged in, and where they are served.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 )
 
 // Phones is how phones with the Hikma Health app are served.
@@ -44,6 +45,8 @@ type PhoneDesk interface {
 	RevokePhone(ctx context.Context, id string) error
 	ApprovePhone(ctx context.Context, id string) error
 	RequireApproval(ctx context.Context, required bool) error
+	// Incomplete visits the app's rows, after one of them, with what each lacks.
+	Incomplete(after crdt.RecordKey, visit func(crdt.RecordKey, []clinic.Gap) (bool, error)) error
 
 	// ListenForPhones serves phones at HOST:PORT from now on, also when the device
 	// starts again. "": where it does already, else at the usual place.

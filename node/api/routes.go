@@ -46,6 +46,7 @@ var routes = []route{
 	{"POST", "/v1/users/{id}/disable", administer, nil, (*Server).disableUser},
 	{"POST", "/v1/users/{id}/enable", administer, nil, (*Server).enableUser},
 	{"GET", "/v1/phones", read, nil, (*Server).phones},
+	{"GET", "/v1/phones/incomplete", read, []string{"limit", "cursor"}, (*Server).incomplete},
 	{"POST", "/v1/phones/approval", administer, nil, (*Server).requireApproval},
 	{"POST", "/v1/phones/listen", administer, nil, (*Server).listenForPhones},
 	{"DELETE", "/v1/phones/listen", administer, nil, (*Server).stopPhones},

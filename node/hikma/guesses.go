@@ -68,7 +68,7 @@ type guesses struct {
 const (
 	knownAtOnce     = 2
 	strangersAtOnce = 1
-	strangersMax    = 32
+	strangersMax    = 64 // a clinic that gets fifty phones logs in with all of them at once
 	compareWait     = 30 * time.Second
 )
 

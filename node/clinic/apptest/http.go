@@ -28,6 +28,8 @@ type Remote struct {
 	ClientID string
 	Token    string       // of the login; none yet: ""
 	Client   *http.Client // nil: the usual one
+	// Opened is told what every answer held that was sealed; nil: nobody wants to know.
+	Opened func(text []byte)
 
 	HubID, HubName string // from the last handshake
 	Provider       Provider
@@ -176,6 +178,9 @@ func (r *Remote) open(role, payload string) ([]byte, error) {
 	text, err := Open(r.key, role, payload)
 	if err != nil {
 		return nil, err
+	}
+	if r.Opened != nil {
+		r.Opened(text)
 	}
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {
