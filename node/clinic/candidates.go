@@ -67,7 +67,7 @@ func (x *pull) relateStock() error {
 }
 
 // candidates are the records of which the row that is shown may differ from what the phone
-// has, as they go out.
+// has, table by table.
 func (x *pull) candidates() ([]crdt.RecordKey, error) {
 	keys := map[crdt.RecordKey]bool{}
 	err := x.holding.past.Later(func(key crdt.RecordKey) (bool, error) {

@@ -121,7 +121,12 @@ func (l *line) Pull(presented int64) ([]byte, error) {
 	}
 	l.got = map[string]clinic.Form{}
 	tables := map[string]map[clinic.Form][][]byte{}
+	last, lastForm := "", clinic.Created
 	err = a.Each(func(table string, form clinic.Form, row []byte) error {
+		if table == last && form < lastForm || table != last && tables[table] != nil {
+			l.t.Errorf("a row of %s came as %s behind one of %s that came as %s", table, form, last, lastForm)
+		}
+		last, lastForm = table, form
 		if tables[table] == nil {
 			tables[table] = map[clinic.Form][][]byte{}
 		}

@@ -201,6 +201,7 @@ func (x *pull) list() (list []decision, err error) {
 			list = append(list, d)
 		}
 	}
+	slices.SortStableFunc(list, compareDecisions)
 	return list, nil
 }
 
@@ -368,7 +369,12 @@ func (x *pull) onlyHere(r *crdt.Record, given []Past) bool {
 	})
 }
 
-// compareKeys orders records as they go out.
+// compareDecisions orders rows as they go out.
+func compareDecisions(a, b decision) int {
+	return cmp.Or(cmp.Compare(rank(a.key.Collection), rank(b.key.Collection)), cmp.Compare(a.form, b.form))
+}
+
+// compareKeys orders records as they are looked at.
 func compareKeys(a, b crdt.RecordKey) int {
 	return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), strings.Compare(a.ID, b.ID))
 }
