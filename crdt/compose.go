@@ -27,6 +27,13 @@ type Edit struct {
 	// From is the record as its author was shown it, of entries held here, instead of
 	// Seen: what it shows is replaced, and its siblings stay.
 	From *Record
+
+	// Idle leaves a deleted record deleted where the fields are as wanted already.
+	Idle bool
+
+	// Shape gives the edit that does what this one says to the record as its author
+	// had seen it, which is known only when it is composed; nil: this one does.
+	Shape func(seen *Record) (*Edit, error)
 }
 
 // A Resolution ends a conflict: at Path the version of Entry, or Value, replaces
@@ -60,6 +67,10 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 			return nil, err
 		}
 	}
+	if err := c.shape(); err != nil {
+		return nil, &EditError{Key: e.Key, Err: err}
+	}
+	e = c.edit
 	c.tree = c.base.tree()
 	c.planned = make([]plannedWrite, 0, e.size()+1) // and the liveness
 	if err := c.plan(); err != nil {
@@ -70,6 +81,22 @@ func Compose(r *Record, e *Edit, all func() ([]*Touch, error)) (*RecordChange, e
 		return nil, &EditError{Key: e.Key, Err: err}
 	}
 	return rc, nil
+}
+
+// shape lets the edit become what it says of this record.
+func (c *composer) shape() error {
+	e := c.edit
+	if e.Shape == nil {
+		return nil
+	}
+	shaped, err := e.Shape(c.base)
+	if err != nil {
+		return err
+	}
+	own := *shaped
+	own.Key, own.Seen, own.From, own.Shape = e.Key, e.Seen, e.From, nil
+	c.edit = &own
+	return nil
 }
 
 type composer struct {
@@ -293,7 +320,7 @@ func (c *composer) needed() bool {
 		_, both := c.base.livenessConflict()
 		return deleted || both
 	default:
-		return deleted || c.forced
+		return deleted && (!c.edit.Idle || c.base.Empty()) || c.forced
 	}
 }
 

@@ -242,6 +242,50 @@ func TestCounterInACounter(t *testing.T) {
 	}
 }
 
+// An edit is shaped by the record as its author had seen it, wherever that is behind
+// what is held.
+func TestShape(t *testing.T) {
+	a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+	do(t, a, 1, &Edit{Set: []Field{{"p", Int(1)}}})
+	read := a.rec.Seen()
+	meet(a, b)
+	do(t, b, 2, &Edit{Set: []Field{{"p", Int(2)}}})
+	meet(a, b)
+	plusOne := func(seen *Record) (*Edit, error) {
+		return &Edit{Set: []Field{{"q", Int(at(seen.View().Fields, "p").Int() + 1)}}}, nil
+	}
+	do(t, a, 3, &Edit{Seen: &read, Shape: plusOne})
+	shows(t, a, object{"p": 2, "q": 2})
+	do(t, a, 4, &Edit{Shape: plusOne})
+	shows(t, a, object{"p": 2, "q": 3})
+
+	refuse := errors.New("no")
+	for what, e := range map[string]*Edit{
+		"what its shape refuses":    {Key: testKey, Shape: func(*Record) (*Edit, error) { return nil, refuse }},
+		"what its shape may not do": {Key: testKey, Shape: func(*Record) (*Edit, error) { return &Edit{Set: []Field{{"", Int(1)}}}, nil }},
+	} {
+		var told *EditError
+		if rc, err := Compose(a.rec, e, a.all); rc != nil || !errors.As(err, &told) {
+			t.Errorf("%s: %+v, %v", what, rc, err)
+		}
+	}
+}
+
+// An idle edit wakes no deleted record unless it changes a field.
+func TestIdle(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Idle: true}) // there was none
+	do(t, d, 2, &Edit{Set: []Field{{"p", Int(1)}}})
+	do(t, d, 3, &Edit{Delete: true})
+	if rc, err := Compose(d.rec, &Edit{Key: testKey, Set: []Field{{"p", Int(1)}}, Idle: true}, d.all); rc != nil || err != nil {
+		t.Errorf("wakes the record: %+v, %v", rc, err)
+	}
+	do(t, d, 4, &Edit{Set: []Field{{"p", Int(2)}}, Idle: true})
+	if v := d.rec.View(); v.Deleted {
+		t.Error("the change of a field does not show")
+	}
+}
+
 // Who was shown a record replaces what it showed, and no sibling, however the record is shown
 // elsewhere.
 func TestEditFromWhatWasShown(t *testing.T) {

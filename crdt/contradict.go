@@ -16,6 +16,15 @@ const (
 	partAdd, partDrop      = "add_to_set", "remove_from_set"
 )
 
+// Contradiction is contradiction for who lets an edit be shaped: that looks at what
+// becomes of it.
+func (e *Edit) Contradiction() error {
+	if err := e.contradiction(); err != nil {
+		return &EditError{Key: e.Key, Err: err}
+	}
+	return nil
+}
+
 // contradiction says why the parts of an edit cannot all be done: not even where
 // one of them would change nothing may it be dropped unsaid.
 func (e *Edit) contradiction() error {

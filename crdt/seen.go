@@ -39,6 +39,13 @@ func seenOf(names []ShortID) Seen {
 	return Seen{Digest: sha256.Sum256(b)}
 }
 
+// With is what was seen, and the entry that was written then.
+func (s Seen) With(id EntryID) Seen {
+	names := append(slices.Clone(s.Entries), id.Short())
+	slices.SortFunc(names, ShortID.Compare)
+	return seenOf(slices.Compact(names))
+}
+
 func (s Seen) equal(o Seen) bool { return s.Digest == o.Digest && slices.Equal(s.Entries, o.Entries) }
 
 // The first byte of a version tells what follows.

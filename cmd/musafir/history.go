@@ -50,6 +50,8 @@ func (c *changeDoc) describe() string {
 	switch c.Op {
 	case "remove":
 		return field + " removed"
+	case "order":
+		return fmt.Sprintf("%s in the order %s", field, plain(c.Value))
 	case "increment":
 		return fmt.Sprintf("%s changed by %s", field, plain(c.Value))
 	case "add_to_set":

@@ -197,7 +197,7 @@ func (f *feed) appendRow(b []byte, position uint64, r *crdt.Record) []byte {
 	}
 	b = quote(append(b, `{"cursor":`...), cursor)
 	b = append(b, `,"position":`+number+`,`...)
-	b = append(f.s.appendMembers(b, r, r.View()), '}', '\n')
+	b = append(f.s.appendMembers(b, r, shown(r)), '}', '\n')
 	if f.events {
 		b = append(b, '\n')
 	}

@@ -19,7 +19,7 @@ func (s *Server) conflicts(c *call) error {
 	}
 	p := newPage("conflicts", limit)
 	err = s.backend.Conflicted(crdt.RecordKey{Collection: after[0], ID: after[1]}, func(r *crdt.Record) (bool, error) {
-		v := r.View()
+		v := shown(r)
 		if v.Deleted || len(v.Conflicts) == 0 {
 			return true, nil
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/exchange"
 )
 
@@ -45,7 +46,7 @@ func (s *Server) export(c *call) error {
 func (s *Server) exportTo(c *call, out io.Writer, collection string) error {
 	b := make([]byte, 0, 2*chunkBytes)
 	visit := func(r *crdt.Record) (bool, error) {
-		b = exchange.AppendLine(b, exchange.Line{Key: r.Key, Fields: r.View().Fields})
+		b = exchange.AppendLine(b, exchange.Line{Key: r.Key, Fields: clinic.Shown(r.Key.Collection, r.View().Fields)})
 		if len(b) < chunkBytes {
 			return true, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/exchange"
 )
 
@@ -74,21 +75,36 @@ func appendChanges(b []byte, rc *crdt.RecordChange) []byte {
 		return append(b, `{"field":"","op":"set","value":"`+aliveText+`"}`...)
 	}
 	for i := range rc.Writes {
-		w := &rc.Writes[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = quote(append(b, `{"field":`...), w.Path)
-		b = quote(append(b, `,"op":`...), opNames[w.Op])
-		if w.Op != crdt.OpRemove {
-			b = exchange.AppendJSON(append(b, `,"value":`...), w.Value)
-		}
-		if rc.Erased && w.Op != crdt.OpRemove {
-			b = append(b, `,"erased":true`...)
-		}
-		b = append(b, '}')
+		b = appendWrite(b, rc, &rc.Writes[i])
 	}
 	return b
+}
+
+func appendWrite(b []byte, rc *crdt.RecordChange, w *crdt.Write) []byte {
+	path, op, value := w.Path, opNames[w.Op], w.Value
+	if column, keys, ok := clinic.Order(rc.Key.Collection, w); ok {
+		path, op, value = column, "order", textsOf(keys)
+	}
+	b = quote(append(b, `{"field":`...), path)
+	b = quote(append(b, `,"op":`...), op)
+	if w.Op != crdt.OpRemove {
+		b = exchange.AppendJSON(append(b, `,"value":`...), value)
+	}
+	if rc.Erased && w.Op != crdt.OpRemove {
+		b = append(b, `,"erased":true`...)
+	}
+	return append(b, '}')
+}
+
+func textsOf(list []string) crdt.Value {
+	items := make([]crdt.Value, len(list))
+	for i, s := range list {
+		items[i] = crdt.Text(s)
+	}
+	return crdt.Array(items)
 }
 
 // causally puts touches in the order of their times, but none before one that its

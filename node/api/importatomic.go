@@ -20,8 +20,8 @@ const (
 )
 
 // importAtomic checks all lines before it writes the first. What fits into one
-// entry is one; more becomes several, of which the device may fail to write the
-// later ones.
+// entry is one; more becomes several, and so do deletions, which come last, of which
+// the device may fail to write the later ones.
 func importAtomic(ctx context.Context, in *lineSource, w *lineWriter) error {
 	lines, err := in.checked()
 	if err != nil {
@@ -99,7 +99,10 @@ func (w *lineWriter) writeAtomic(ctx context.Context, lines []*line) error {
 	}
 	if len(lines) <= crdt.MaxChanges && size <= entryRoom {
 		receipt, err := w.backend.Write(ctx, w.transaction(lines))
-		return w.outcome(lines, receipt, err)
+		if err := w.outcome(lines, receipt, err); err != nil {
+			return err
+		}
+		return w.flush(ctx)
 	}
 	for _, l := range lines {
 		if err := w.write(ctx, l); err != nil {

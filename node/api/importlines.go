@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/exchange"
 )
 
@@ -111,7 +113,8 @@ func ended(ctx context.Context, w *lineWriter, end error) error {
 type line struct {
 	number int
 	edit   *crdt.Edit
-	bytes  int // of its change, once it was composed
+	end    *crdt.Edit // the deletion that follows; nil if none does
+	bytes  int        // of its change, once it was composed
 }
 
 // A lineSource reads lines and takes note of the bad ones.
@@ -151,7 +154,8 @@ func (x *lineSource) next() (*line, error) {
 		x.w.report.fail(number, err)
 		return nil, nil
 	}
-	return &line{number: number, edit: lineEdit(read)}, nil
+	edit, end := clinic.Shape(lineEdit(read), time.Now().UnixMilli())
+	return &line{number: number, edit: edit, end: end}, nil
 }
 
 // inputProblem is about a stream that ended before its proper end.

@@ -26,6 +26,7 @@ type lineWriter struct {
 	bytes  int
 	flight []flight // in the order in which they were submitted
 	busy   map[crdt.RecordKey]bool
+	ends   []*line // deletions, for when the fields are written
 }
 
 type flight struct {
@@ -62,6 +63,10 @@ func (w *lineWriter) check(l *line) (changes bool, err error) {
 	if err != nil {
 		w.report.fail(l.number, err)
 		return false, nil
+	}
+	if rc == nil && l.end != nil && !r.Deleted() {
+		l.edit, l.end = l.end, nil // the fields are there already
+		return w.check(l)
 	}
 	if rc == nil {
 		w.report.Unchanged++
@@ -129,10 +134,17 @@ func (w *lineWriter) land(ctx context.Context) error {
 	if err = w.outcome(f.lines, receipt, err); err != nil {
 		return err
 	}
-	for _, l := range f.lines {
-		delete(w.busy, l.edit.Key)
-	}
+	w.landed(f.lines)
 	return nil
+}
+
+// landed makes way for further lines of the same records.
+func (w *lineWriter) landed(lines []*line) {
+	for _, l := range lines {
+		if l.end == nil { // else it is among the ends
+			delete(w.busy, l.edit.Key)
+		}
+	}
 }
 
 // oneByOne does again the lines of a chunk that was refused for one of them.
@@ -142,24 +154,28 @@ func (w *lineWriter) oneByOne(ctx context.Context, lines []*line) error {
 		if err := w.outcome(lines[i:i+1], receipt, err); err != nil {
 			return err
 		}
-		delete(w.busy, lines[i].edit.Key)
+		w.landed(lines[i : i+1])
 	}
 	return nil
 }
 
 // outcome takes note of what became of lines that were written together.
 func (w *lineWriter) outcome(lines []*line, receipt crdt.Receipt, err error) error {
-	switch {
-	case isRefused(err):
-		for _, l := range lines {
-			w.report.fail(l.number, err)
-		}
-	case err != nil:
+	if err != nil && !isRefused(err) {
 		return err
-	case receipt.Entry == (crdt.EntryID{}):
-		w.report.Unchanged += len(lines)
-	default:
-		w.report.Imported += len(lines)
+	}
+	for _, l := range lines {
+		switch {
+		case err != nil:
+			l.end = nil
+			w.report.fail(l.number, err)
+		case l.end != nil:
+			w.ends = append(w.ends, &line{number: l.number, edit: l.end})
+		case receipt.Entry == (crdt.EntryID{}):
+			w.report.Unchanged++
+		default:
+			w.report.Imported++
+		}
 	}
 	return nil
 }
@@ -171,8 +187,23 @@ func isRefused(err error) bool {
 	return errors.As(err, &edit) || errors.As(err, &limit)
 }
 
-// flush writes what is left and waits for all of it.
+// flush writes what is left, and then the deletions, and waits for all of it.
 func (w *lineWriter) flush(ctx context.Context) error {
+	if err := w.finish(ctx); err != nil {
+		return err
+	}
+	ends := w.ends
+	w.ends = nil
+	for _, l := range ends {
+		if err := w.write(ctx, l); err != nil {
+			_ = w.drain(ctx)
+			return err
+		}
+	}
+	return w.finish(ctx)
+}
+
+func (w *lineWriter) finish(ctx context.Context) error {
 	err := w.submit(ctx)
 	if failed := w.drain(ctx); err == nil {
 		err = failed

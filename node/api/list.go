@@ -29,7 +29,7 @@ func (s *Server) list(c *call) error {
 	}
 	p := newPage("records", limit)
 	err = s.backend.Scan(collection, after[0], func(r *crdt.Record) (bool, error) {
-		v := r.View()
+		v := shown(r)
 		if !matchAll(where, v.Fields) {
 			return true, c.r.Context().Err()
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/exchange"
 )
 
@@ -25,9 +26,12 @@ func appendTime(b []byte, t crdt.Time) []byte {
 
 func nowText() string { return time.Now().UTC().Format(timeFormat) }
 
+// shown is what people see of a record: rows of the app with their documents as texts.
+func shown(r *crdt.Record) crdt.View { return clinic.ShownView(r.Key.Collection, r.View()) }
+
 // appendRecord adds {"collection","id","fields",...}.
 func (s *Server) appendRecord(b []byte, r *crdt.Record) []byte {
-	return s.appendView(b, r, r.View())
+	return s.appendView(b, r, shown(r))
 }
 
 func (s *Server) appendView(b []byte, r *crdt.Record, v crdt.View) []byte {

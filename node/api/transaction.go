@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 )
 
 func (s *Server) transact(c *call) error {
@@ -90,8 +92,29 @@ func readTransaction(body []byte) ([]*crdt.Edit, error) {
 			return nil, p.fail(errors.New("the record stands in the transaction twice"))
 		}
 		named[edits[i].Key] = true
+		if edits[i], err = shapedAtOnce(edits[i]); err != nil {
+			return nil, err
+		}
 	}
 	return edits, nil
+}
+
+var errDeletes = errors.New("is_deleted: true deletes the record, which goes with no other change to it: write the other fields in a transaction before")
+
+// shapedAtOnce is the edit of a row of the app, as one that a transaction can do.
+func shapedAtOnce(e *crdt.Edit) (*crdt.Edit, error) {
+	if err := e.Contradiction(); err != nil {
+		return nil, err
+	}
+	fields, end := clinic.Shape(e, time.Now().UnixMilli())
+	if end == nil {
+		return fields, nil
+	}
+	more := len(fields.Set) + len(fields.Remove) + len(fields.Max) + len(fields.Increment) + len(fields.Add) + len(fields.Drop)
+	if more > 0 || fields.Replace != nil || fields.Undelete {
+		return nil, &crdt.EditError{Key: e.Key, Err: errDeletes}
+	}
+	return end, nil
 }
 
 const changeMembers = `"collection", "id", "set", "remove", "replace", "max", "increment", "add_to_set", "remove_from_set", "delete", "undelete" and "seen"`

@@ -307,6 +307,9 @@ func (s *Server) carryOut(c *call, wants []clinic.Want) ([]clinic.Change, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := clinic.CountStock(edits, s.backend); err != nil {
+		return nil, err
+	}
 	// What was begun is finished, even if whoever asked leaves.
 	ctx := context.WithoutCancel(c.r.Context())
 	for _, batch := range clinic.Transactions(edits) {

@@ -1,22 +1,43 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/uuid" // UUIDv7: ids in the order of their making
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 )
 
-// write does one edit for the caller.
+// write does one edit for the caller. Where that says of a row of the app that it is
+// deleted, it takes two: the note goes with the one that ends it.
 func (s *Server) write(c *call, e *crdt.Edit, note *crdt.Note) (crdt.Receipt, error) {
 	author, err := c.author()
 	if err != nil {
 		return crdt.Receipt{}, err
 	}
-	return s.backend.Write(c.r.Context(), crdt.Transaction{Edits: []*crdt.Edit{e}, Author: author, Note: note})
+	if err := clinic.CountStock([]*crdt.Edit{e}, s.backend); err != nil {
+		return crdt.Receipt{}, err
+	}
+	fields, end := clinic.Shape(e, time.Now().UnixMilli())
+	if end == nil {
+		return s.backend.Write(c.r.Context(), crdt.Transaction{Edits: []*crdt.Edit{fields}, Author: author, Note: note})
+	}
+	// What was begun is finished, even if whoever asked leaves.
+	ctx := context.WithoutCancel(c.r.Context())
+	receipt, err := s.backend.Write(ctx, crdt.Transaction{Edits: []*crdt.Edit{fields}, Author: author})
+	if err != nil {
+		return receipt, err
+	}
+	if end.Seen != nil && receipt.Entry != (crdt.EntryID{}) {
+		seen := end.Seen.With(receipt.Entry)
+		end.Seen = &seen
+	}
+	return s.backend.Write(ctx, crdt.Transaction{Edits: []*crdt.Edit{end}, Author: author, Note: note})
 }
 
 // edit is the beginning of an edit of the record that the path names.

@@ -9,10 +9,14 @@ import (
 
 // relate reads what rows of one table say of others, as far as it matters for some records,
 // or for all: which patients are in the scope by a visit, and what is left in stock. It is
-// read both as it is and as the phone has it.
+// read both as it is and as the phone may have it.
 func (x *pull) relate(keys map[crdt.RecordKey]bool) error {
-	if !x.now.everything() || !x.then.everything() {
-		if err := x.relatePatients(); err != nil {
+	x.now.linked = map[string]int{}
+	for _, b := range x.beliefs() {
+		b.linked = map[string]int{}
+	}
+	for _, name := range links {
+		if err := x.link(name); err != nil {
 			return err
 		}
 	}
@@ -27,27 +31,6 @@ func (x *pull) relate(keys map[crdt.RecordKey]bool) error {
 	return x.relateStock()
 }
 
-func (x *pull) relatePatients() error {
-	x.now.linked, x.then.linked = map[string]int{}, map[string]int{}
-	for _, name := range links {
-		err := x.holding.both(name, func(now, had row, has bool) {
-			if p := x.now.brings(now); p != "" {
-				x.now.linked[p]++
-			}
-			if !has {
-				return
-			}
-			if p := x.then.brings(had); p != "" {
-				x.then.linked[p]++
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (x *pull) relateStock() error {
 	stocked := false
 	err := x.Look.Scan(inventory, "", false, func(*crdt.Record) (bool, error) {
@@ -57,20 +40,52 @@ func (x *pull) relateStock() error {
 	if err != nil || !stocked {
 		return err
 	}
-	x.stock, x.stockHad = dispensed{}, dispensed{}
-	return x.holding.both(dispensing, func(now, had row, has bool) {
-		x.stock.add(now, 1)
-		if has {
-			x.stockHad.add(had, 1)
+	if x.stock, err = dispensedIn(x.Look); err != nil {
+		return err
+	}
+	for _, b := range x.beliefs() {
+		b.stock = dispensed{}
+		if err := b.each(dispensing, func(had row) { b.stock.add(had, 1) }); err != nil {
+			return err
 		}
-	})
+	}
+	return nil
+}
+
+// link reads which patients rows of a table bring into the scope.
+func (x *pull) link(table string) error {
+	t := TableOf(table)
+	if !x.now.everything() {
+		err := x.Look.Scan(table, "", false, func(r *crdt.Record) (bool, error) {
+			x.now.link(rowOf(t, r))
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, b := range x.beliefs() {
+		if b.everything() {
+			continue
+		}
+		if err := b.each(table, b.link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) link(x row) {
+	if p := s.brings(x); p != "" {
+		s.linked[p]++
+	}
 }
 
 // candidates are the records of which the row that is shown may differ from what the phone
 // has, table by table.
 func (x *pull) candidates() ([]crdt.RecordKey, error) {
 	keys := map[crdt.RecordKey]bool{}
-	err := x.holding.past.Later(func(key crdt.RecordKey) (bool, error) {
+	err := x.then.past.Later(func(key crdt.RecordKey) (bool, error) {
 		if TableOf(key.Collection) != nil {
 			keys[key] = true
 		}
@@ -99,12 +114,14 @@ func (x *pull) candidates() ([]crdt.RecordKey, error) {
 
 // addStock adds the rows of stock from which something was dispensed.
 func (x *pull) addStock(keys map[crdt.RecordKey]bool) error {
-	if maps.Equal(x.stock, x.stockHad) {
+	beliefs := slices.DeleteFunc(x.beliefs(), func(b *belief) bool { return maps.Equal(x.stock, b.stock) })
+	if len(beliefs) == 0 {
 		return nil
 	}
 	t := TableOf(inventory)
 	return x.Look.Scan(inventory, "", false, func(r *crdt.Record) (bool, error) {
-		if at := shelfOf(rowOf(t, r)); x.stock[at] != x.stockHad[at] {
+		at := shelfOf(rowOf(t, r))
+		if slices.ContainsFunc(beliefs, func(b *belief) bool { return x.stock[at] != b.stock[at] }) {
 			keys[r.Key] = true
 		}
 		return true, nil
@@ -113,15 +130,24 @@ func (x *pull) addStock(keys map[crdt.RecordKey]bool) error {
 
 // addCharts adds what follows a patient or a visit that came into sight, or went out of it.
 func (x *pull) addCharts(keys map[crdt.RecordKey]bool) error {
-	if x.now.everything() && x.then.everything() {
-		return nil
+	for _, b := range x.beliefs() {
+		if x.now.everything() && b.everything() {
+			continue
+		}
+		if err := x.addChartsSince(b, keys); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (x *pull) addChartsSince(b *belief, keys map[crdt.RecordKey]bool) error {
 	for patient := range x.now.linked {
-		if x.then.linked[patient] == 0 {
+		if b.linked[patient] == 0 {
 			keys[crdt.RecordKey{Collection: "patients", ID: patient}] = true
 		}
 	}
-	for patient := range x.then.linked {
+	for patient := range b.linked {
 		if x.now.linked[patient] == 0 {
 			keys[crdt.RecordKey{Collection: "patients", ID: patient}] = true
 		}
@@ -131,7 +157,7 @@ func (x *pull) addCharts(keys map[crdt.RecordKey]bool) error {
 		if key.Collection != "patients" && key.Collection != "visits" {
 			continue
 		}
-		is, err := x.turned(key)
+		is, err := x.turned(b, key)
 		if err != nil {
 			return err
 		}
@@ -153,12 +179,12 @@ func (x *pull) addCharts(keys map[crdt.RecordKey]bool) error {
 }
 
 // turned tells whether the phone sees a record now and did not then, or the reverse.
-func (x *pull) turned(key crdt.RecordKey) (bool, error) {
+func (x *pull) turned(b *belief, key crdt.RecordKey) (bool, error) {
 	now, is, err := x.now.row(key.Collection, key.ID)
 	if err != nil {
 		return false, err
 	}
-	had, was, err := x.then.row(key.Collection, key.ID)
+	had, was, err := b.row(key.Collection, key.ID)
 	if err != nil || !is || !was {
 		return false, err
 	}
@@ -166,7 +192,7 @@ func (x *pull) turned(key crdt.RecordKey) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	saw, err := x.then.sees(had)
+	saw, err := b.sees(had)
 	return sees != saw, err
 }
 

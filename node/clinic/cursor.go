@@ -241,12 +241,33 @@ func (b *cursorBook) issue(c, presented *Cursor) *crdt.Edit {
 	}
 	needed := b.needed(presented.Watermark)
 	for w := range b.bodies {
-		if w < presented.Watermark && !needed[w] {
+		if w < presented.Watermark && !needed[w] && b.covered(w, presented) {
 			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
 		}
 	}
 	slices.Sort(e.Remove)
 	return e
+}
+
+// covered tells whether who has what a cursor says has all that another one says.
+func (b *cursorBook) covered(watermark int64, by *Cursor) bool {
+	c, err := b.find(watermark)
+	return err != nil || c == nil || covers(by.Marks, c.Marks)
+}
+
+// covers tells whether marks name at least what others do. Where a log forks they must name
+// the same.
+func covers(marks, others []crdt.Mark) bool {
+	for _, m := range others {
+		of, same := marksOf(marks, m.Log), marksOf(others, m.Log)
+		if len(of) == 1 && len(same) == 1 && of[0].Seq > m.Seq {
+			continue
+		}
+		if !slices.Contains(of, m) {
+			return false
+		}
+	}
+	return true
 }
 
 // needed are the watermarks of a cursor and of those that it rests on.

@@ -1,6 +1,8 @@
 package clinic
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,63 +33,108 @@ const orderKey = "#"
 // readDocument takes a text apart; false if it is not one to be taken apart, or has
 // nothing in it.
 func readDocument(text string) (document, bool) {
-	d := document{list: strings.HasPrefix(text, "["), parts: map[string]string{}}
-	dec := jsontext.NewDecoder(strings.NewReader(text))
-	if first, err := dec.ReadToken(); err != nil || first.Kind() != '[' && first.Kind() != '{' {
+	if len(text) < len("[7]") || text[0] != '[' && text[0] != '{' {
 		return document{}, false
 	}
-	for dec.PeekKind() != ']' && dec.PeekKind() != '}' {
-		if !d.readPart(dec) {
+	r := documentReader{text: text, dec: jsontext.NewDecoder(bytes.NewBufferString(text))}
+	r.list, r.parts = text[0] == '[', map[string]string{}
+	if _, err := r.dec.ReadToken(); err != nil {
+		return document{}, false
+	}
+	for r.dec.PeekKind() != ']' && r.dec.PeekKind() != '}' {
+		if !r.part() {
 			return document{}, false
 		}
 	}
-	return d, len(d.keys) > 0 && d.text() == text
+	return r.document, len(r.keys) > 0 && r.document.text() == text
 }
 
-func (d *document) readPart(dec *jsontext.Decoder) bool {
-	name, err := jsontext.Value(nil), error(nil)
-	if !d.list {
-		if name, err = dec.ReadValue(); err != nil {
-			return false
-		}
-		name = name.Clone()
+// A documentReader is a document that is being taken apart.
+type documentReader struct {
+	document
+	text string
+	dec  *jsontext.Decoder
+}
+
+func (r *documentReader) part() bool {
+	start := int(r.dec.InputOffset()) // with a space before it, it is not as we write it
+	if len(r.keys) > 0 {
+		start++ // the comma
 	}
-	value, err := dec.ReadValue()
-	if err != nil {
+	key, ok := "", false
+	if r.list {
+		key, ok = r.element()
+	} else {
+		key, ok = r.member()
+	}
+	if !ok || key == orderKey || key == "" || crdt.ValidatePath(crdt.JoinPath("", key)) != nil {
 		return false
 	}
-	key := ""
-	if d.list {
-		key = keyOf(value)
-	} else if json.Unmarshal(name, &key) != nil {
+	part := r.text[start:r.dec.InputOffset()]
+	if _, twice := r.parts[key]; twice || part[0] != '{' && part[0] != '"' {
 		return false
 	}
-	if _, twice := d.parts[key]; twice || key == orderKey || key == "" || crdt.ValidatePath(crdt.JoinPath("", key)) != nil {
-		return false
-	}
-	part := string(value)
-	if !d.list {
-		part = string(name) + ":" + part
-	}
-	d.keys, d.parts[key] = append(d.keys, key), part
+	r.keys, r.parts[key] = append(r.keys, key), part
 	return true
 }
 
-// keyOf is what names an element of a list; "" if nothing does.
-func keyOf(element []byte) string {
-	var named struct {
-		ID      any `json:"id"`
-		FieldID any `json:"fieldId"`
+// element reads one of a list and gives its key.
+func (r *documentReader) element() (key string, ok bool) {
+	if r.dec.PeekKind() != '{' {
+		return "", false
 	}
-	if json.Unmarshal(element, &named) != nil {
-		return ""
+	if _, err := r.dec.ReadToken(); err != nil {
+		return "", false
 	}
-	for _, id := range []any{named.ID, named.FieldID} {
-		switch id := id.(type) {
-		case string:
-			return id
-		case float64:
-			return fmt.Sprint(id)
+	fieldID := ""
+	for r.dec.PeekKind() != '}' {
+		name, err := r.dec.ReadValue()
+		if err != nil {
+			return "", false
+		}
+		into := (*string)(nil)
+		switch string(name) {
+		case `"id"`:
+			into = &key
+		case `"fieldId"`:
+			into = &fieldID
+		}
+		value, err := r.dec.ReadValue()
+		if err != nil {
+			return "", false
+		}
+		if into != nil {
+			*into = keyOf(value)
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return cmp.Or(key, fieldID), err == nil
+}
+
+// member reads one of an object and gives its name.
+func (r *documentReader) member() (name string, ok bool) {
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return "", false
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return "", false
+	}
+	return string(unquoted), r.dec.SkipValue() == nil
+}
+
+// keyOf is an id as what it names stands under; "" if it is none.
+func keyOf(id jsontext.Value) string {
+	switch id.Kind() {
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, id)
+		if err == nil {
+			return string(text)
+		}
+	case '0':
+		if number, err := strconv.ParseFloat(string(id), 64); err == nil {
+			return fmt.Sprint(number)
 		}
 	}
 	return ""
@@ -162,18 +209,28 @@ func arranged(parts map[string]string, order string) (document, bool) {
 	default:
 		d.list = order[orderTimeDigits] == '['
 	}
-	for _, k := range append(named, slices.Sorted(maps.Keys(parts))...) {
+	ok := d.place(named, parts)
+	if ok && len(d.keys) < len(parts) {
+		ok = d.place(slices.Sorted(maps.Keys(parts)), parts)
+	}
+	return d, ok
+}
+
+// place puts parts behind those that the document has, but none twice; false if one
+// cannot be in it.
+func (d *document) place(keys []string, parts map[string]string) bool {
+	for _, k := range keys {
 		part, there := parts[k]
 		if _, placed := d.parts[k]; !there || placed {
 			continue
 		}
 		fit, ok := d.fit(k, part)
 		if !ok {
-			return document{}, false
+			return false
 		}
 		d.keys, d.parts[k] = append(d.keys, k), fit
 	}
-	return d, true
+	return true
 }
 
 // ofObject tells whether all parts are members of an object: those begin with their name.

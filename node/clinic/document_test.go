@@ -19,6 +19,7 @@ func TestReadDocument(t *testing.T) {
 	for text, keys := range map[string]string{
 		departments: "d1 d2", formData: "a b",
 		`{"type":"Encounter","n":1.50,"deep":{"id":[1,2]}}`: "type n deep",
+		`{"type": "Encounter"}`:                             "type",
 		`[{"id":7},{"id":8}]`:                               "7 8",
 	} {
 		d, ok := readDocument(text)
@@ -32,7 +33,7 @@ func TestReadDocument(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "x", "[]", "{}", "null", "7", `"text"`, `[1,2]`, `[{"id":"a"},{"id":"a"}]`, `[{"id":"a"},{"name":"b"}]`, `[{"id":null}]`, `[{"id":"#"}]`,
-		`[{"id":""}]`, `[ {"id":"a"}]`, `[{"id":"a"}] `, `[{"id":"a"}`, `{"type": "x"}`, `{"a":1,"a":2}`, `[{"id":"a"}]x`, `["018f"]`, `{"#":1}`,
+		`[{"id":""}]`, `[ {"id":"a"}]`, `[{"id":"a"}] `, `[{"id":"a"}`, `{"a":1,"a":2}`, `[{"id":"a"}]x`, `["018f"]`, `{"#":1}`,
 		`[{"id":"` + strings.Repeat("x", 600) + `"}]`, "[{\"id\":\"\x00\"}]",
 	} {
 		if d, ok := readDocument(text); ok {

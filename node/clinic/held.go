@@ -73,24 +73,15 @@ func (h *holding) had(r *crdt.Record) (hold, error) {
 	return h.of(r.Key)
 }
 
-// both visits the rows of a table as they are and as the phone has them.
-func (h *holding) both(table string, visit func(now, had row, has bool)) error {
+// each visits the rows of a table as the phone has them.
+func (h *holding) each(table string, visit func(had row)) error {
 	t := TableOf(table)
 	return h.look.Scan(table, "", true, func(r *crdt.Record) (bool, error) {
-		now := rowOf(t, r)
 		had, err := h.had(r)
-		if err != nil {
-			return false, err
+		if err == nil && had.Record != nil {
+			visit(rowOf(t, had.Record))
 		}
-		switch had.Record {
-		case nil:
-			visit(now, row{}, false)
-		case r:
-			visit(now, now, true)
-		default:
-			visit(now, rowOf(t, had.Record), true)
-		}
-		return true, nil
+		return err == nil, err
 	})
 }
 
@@ -151,7 +142,8 @@ func (h *holding) pendingIn(touches, own []*crdt.Touch) bool {
 	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !h.pushed(t) })
 }
 
+// isOf tells whether a phone pushed something. Nothing is of a phone without a name.
 func isOf(t *crdt.Touch, client string) bool {
-	of, _, _ := readOrigin(t.Phone)
-	return of == client
+	of, _, ok := readOrigin(t.Phone)
+	return ok && of == client
 }

@@ -48,7 +48,7 @@ func (x *pull) readOwed() error {
 	if err != nil || r == nil || r.Empty() {
 		return err
 	}
-	h, err := x.holding.of(key)
+	h, err := x.then.of(key)
 	if err != nil {
 		return err
 	}

@@ -97,6 +97,121 @@ func TestPhonesMeet(t *testing.T) {
 	}
 }
 
+// TestPhoneGetsListsWhole: of each table all rows that are created come before those that are
+// updated, so that each list stands once in an answer.
+func TestPhoneGetsListsWhole(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	first := a.Create("patients", apptest.Columns{"given_name": "R"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	a.Edit("patients", first, apptest.Columns{"camp": "4"})
+	a.Create("patients", apptest.Columns{"given_name": "S"}) // its id is greater
+	sync(t, a, at)
+	m := bt.look()
+	defer m.Close()
+	answer, err := clinic.Pull{Look: m, Client: bt.client, User: super, Presented: b.Watermark(), NowMs: d.nowMs, Issuer: 5}.Answer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forms []clinic.Form
+	err = answer.Each(func(_ string, form clinic.Form, _ []byte) error {
+		forms = append(forms, form)
+		return nil
+	})
+	if want := []clinic.Form{clinic.Created, clinic.Updated}; err != nil || !slices.Equal(forms, want) {
+		t.Errorf("rows came as %v, %v", forms, err)
+	}
+}
+
+// TestPhoneEmptied: a phone that its user emptied gets everything again, what a device wrote and
+// what the phone itself did.
+func TestPhoneEmptied(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: "c"}, Set: []crdt.Field{{Key: "name", Value: crdt.Text("Camp 4")}}})
+	a.Create("patients", apptest.Columns{"given_name": "R"})
+	for range 3 {
+		sync(t, a, at)
+	}
+	a.Reset()
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if n := len(a.Visible("clinics")); n != 1 {
+		t.Errorf("it got %d clinics", n)
+	}
+}
+
+// permit lets a user do everything in a clinic.
+func (d *desk) permit(user, of string) {
+	e := &crdt.Edit{Key: crdt.RecordKey{Collection: "user_clinic_permissions", ID: user + "-" + of}}
+	e.Set = []crdt.Field{{Key: "user_id", Value: crdt.Text(user)}, {Key: "clinic_id", Value: crdt.Text(of)}}
+	for _, c := range clinic.TableOf("user_clinic_permissions").Columns {
+		if c.Kind == clinic.Bool {
+			e.Set = append(e.Set, crdt.Field{Key: c.Name, Value: crdt.True})
+		}
+	}
+	d.do(e)
+}
+
+// TestPhoneOfOneClinic: a phone gets visits that it never had, of its user's clinic only, and
+// the patients whom they bring there.
+func TestPhoneOfOneClinic(t *testing.T) {
+	const nurse = "0190a000-0000-7000-8000-000000000002"
+	d := open(t)
+	for _, of := range []string{"one", "two"} {
+		d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: of}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(of)}}})
+	}
+	d.permit(nurse, "one")
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	bt.user = nurse
+	sync(t, a, at)
+	sync(t, b, bt)
+	patient := a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "two"})
+	a.Create("visits", apptest.Columns{"patient_id": patient, "clinic_id": "two"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	if n := len(b.Visible("patients")) + len(b.Visible("visits")); n != 0 {
+		t.Errorf("it got %d rows of the other clinic", n)
+	}
+	a.Create("visits", apptest.Columns{"patient_id": patient, "clinic_id": "one"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	if p, v := len(b.Visible("patients")), len(b.Visible("visits")); p != 1 || v != 1 {
+		t.Errorf("it got %d patients and %d visits", p, v)
+	}
+}
+
+// TestPhoneTookInHalf: a phone that took in an answer, and failed to push then, presents the
+// watermark of before. What became of the rows since reaches it.
+func TestPhoneTookInHalf(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	edited := a.Create("patients", apptest.Columns{"given_name": "R", "camp": "4"})
+	sync(t, a, at)
+	sync(t, b, bt)
+	deleted := a.Create("patients", apptest.Columns{"given_name": "S"})
+	a.Edit("patients", edited, apptest.Columns{"camp": "5"})
+	sync(t, a, at)
+	b.Create("patients", apptest.Columns{"given_name": "T"})
+	if err := b.SyncWith(bt, apptest.Faults{FailPushBeforeArrival: true}); err == nil {
+		t.Fatal("the fault did not happen")
+	}
+	a.SoftDelete("patients", deleted)
+	a.Edit("patients", edited, apptest.Columns{"camp": "4"}) // as it was before
+	for range 2 {
+		sync(t, a, at)
+		sync(t, b, bt)
+	}
+	sync(t, a, at)
+	agree(t, a, b)
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)

@@ -62,11 +62,11 @@ type pull struct {
 	book     *cursorBook
 	cursor   *Cursor // nil: everything is sent
 	lost     bool    // what stands behind the watermark may be known elsewhere
-	holding  holding
+	holding  holding // of which the beliefs are made
 	now      state
-	then     state
 	stock    dispensed // nil: nothing has stock
-	stockHad dispensed
+	then     *belief
+	maybe    []*belief               // after answers of which it is not known whether the phone got them
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
 }
@@ -91,7 +91,7 @@ func (p Pull) Answer() (*Answer, error) {
 	if x.lost {
 		return x.alone()
 	}
-	if x.cursor == nil || !x.now.equal(x.then.scope) || x.holding.past.LaterCount() > listEntriesMax {
+	if x.cursor == nil || x.turnedAll() || x.then.past.LaterCount() > listEntriesMax {
 		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
 	}
 	list, err := x.list()
@@ -133,12 +133,10 @@ func (x *pull) read() (err error) {
 		return err
 	}
 	x.now = state{scope: s, row: x.rowNow}
-	x.then = state{scope: s, row: x.rowThen}
-	if x.cursor == nil {
-		return nil
+	if x.then, err = x.believe(x.cursor); err != nil {
+		return err
 	}
-	x.then.scope = s.asSeen(x.cursor)
-	if x.holding.past, err = x.Look.Past(x.cursor.Marks); err != nil {
+	if err := x.doubt(); err != nil || x.cursor == nil {
 		return err
 	}
 	return x.readOwed()
@@ -156,14 +154,6 @@ func (x *pull) rowNow(table, id string) (row, bool, error) {
 		return row{}, false, err
 	}
 	return rowOf(TableOf(table), r), true, nil
-}
-
-func (x *pull) rowThen(table, id string) (row, bool, error) {
-	h, err := x.holding.of(crdt.RecordKey{Collection: table, ID: id})
-	if err != nil || h.Record == nil {
-		return row{}, false, err
-	}
-	return rowOf(TableOf(table), h.Record), true, nil
 }
 
 // issue gives the answer a new watermark.
@@ -213,35 +203,32 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	if err != nil {
 		return out, d, false, err
 	}
-	h, err := x.holding.had(r)
+	has, err := x.then.has(x, t, r)
 	if err != nil {
 		return out, d, false, err
 	}
-	had, saw := row{}, false
-	if h.Record != nil {
-		had = x.shown(t, h.Record, x.stockHad)
-		if saw, err = x.then.sees(had); err != nil {
-			return out, d, false, err
-		}
+	may, err := x.mayHave(t, r, now, sees)
+	if err != nil {
+		return out, d, false, err
 	}
-	has := h.Record != nil && (saw || h.pushed)
-	differs := !has || saw != sees || x.owed[r.Key] || !had.equal(now)
 	switch {
-	case !differs || !has && (!sees || now.deleted):
+	case !may && has.there && has.same(now, sees) && !x.owed[r.Key]:
 		return out, d, false, nil
-	case h.pending:
+	case !may && !has.there && (!sees || now.deleted && x.cursor == nil):
+		return out, d, false, nil // of others that are deleted it is told: it may have got them when nothing was noted of it
+	case has.pending:
 		x.withheld = append(x.withheld, r.Key)
 		return out, d, false, nil
 	case !sees:
 		d.form, d.gone = Updated, true
-		return blank(t, r.Key.ID), d, saw, nil
+		return blank(t, r.Key.ID), d, has.saw || may, nil
 	case now.deleted:
 		d.form = Updated
 		return now.withdrawn(), d, true, nil
 	}
 	// Whether the phone has a row that was deleted, or out of its sight, is not known for
 	// certain unless it pushed it; the app overwrites what it has.
-	if h.pushed || has && !had.deleted {
+	if has.pushed || has.there && !has.row.deleted {
 		d.form = Updated
 	}
 	return now, d, true, nil
@@ -299,7 +286,7 @@ func (a *Answer) scan(visit func(table string, form Form, row []byte) error) err
 	for i := range Tables {
 		t := &Tables[i]
 		var later []decision
-		err := a.pull.Look.Scan(t.Name, "", a.pull.holding.past != nil, func(r *crdt.Record) (bool, error) {
+		err := a.pull.Look.Scan(t.Name, "", a.pull.then.past != nil || len(a.pull.maybe) > 0, func(r *crdt.Record) (bool, error) {
 			out, d, send, err := a.pull.decide(t, r)
 			if err != nil || !send {
 				return err == nil, err
@@ -369,12 +356,12 @@ func (x *pull) onlyHere(r *crdt.Record, given []Past) bool {
 	})
 }
 
-// compareDecisions orders rows as they go out.
+// compareDecisions orders what goes out by tables, and in each by forms.
 func compareDecisions(a, b decision) int {
 	return cmp.Or(cmp.Compare(rank(a.key.Collection), rank(b.key.Collection)), cmp.Compare(a.form, b.form))
 }
 
-// compareKeys orders records as they are looked at.
+// compareKeys orders records as they go out.
 func compareKeys(a, b crdt.RecordKey) int {
 	return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), strings.Compare(a.ID, b.ID))
 }

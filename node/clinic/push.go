@@ -284,11 +284,7 @@ func (w *rowWriter) count(v crdt.Value) error {
 func (x *push) dispensedFrom(at shelf) (float64, error) {
 	if x.had == nil {
 		x.had = dispensed{}
-		err := x.holding.both(dispensing, func(_, had row, has bool) {
-			if has {
-				x.had.add(had, 1)
-			}
-		})
+		err := x.holding.each(dispensing, func(had row) { x.had.add(had, 1) })
 		if err != nil {
 			return 0, err
 		}

@@ -52,7 +52,7 @@ func greater(column string, from, to crdt.Value) columnChange {
 func changeDocument(column string, from crdt.Value, text string, nowMs int64) columnChange {
 	whole := columnChange{Set: []crdt.Field{{Key: column, Value: crdt.Text(text)}}}
 	was, apart := partsOf(from)
-	if apart && was.shown() == text {
+	if apart && was.shown == text {
 		return columnChange{}
 	}
 	d, ok := readDocument(text)
@@ -64,7 +64,7 @@ func changeDocument(column string, from crdt.Value, text string, nowMs int64) co
 		return whole
 	}
 	change := d.since(column, was.parts)
-	if now, ok := composed(d.parts, was.order); !ok || now != text || was.order == "" {
+	if was.order == "" || !d.ordered(was.order, text) {
 		order, later := d.orderAfter(was.order, nowMs)
 		if !later {
 			return whole
@@ -81,6 +81,7 @@ func changeDocument(column string, from crdt.Value, text string, nowMs int64) co
 type parted struct {
 	document
 	order string // "" if it has none
+	shown string // the text that people and the app see
 }
 
 // partsOf reads what a column holds; false if that is no document that was taken apart.
@@ -99,15 +100,15 @@ func partsOf(v crdt.Value) (p parted, ok bool) {
 			parts[string(key)] = part.Text()
 		}
 	}
-	shown, ok := arranged(parts, p.order)
-	p.document = document{list: shown.list, keys: shown.keys, parts: parts}
+	d, ok := arranged(parts, p.order)
+	p.document, p.shown = document{list: d.list, keys: d.keys, parts: parts}, d.text()
 	return p, ok
 }
 
-// shown is the text that people and the app see.
-func (p parted) shown() string {
-	text, _ := composed(p.parts, p.order) // it was arranged before
-	return text
+// ordered tells whether an order makes the text of the elements.
+func (d document) ordered(order, text string) bool {
+	now, ok := composed(d.parts, order)
+	return ok && now == text
 }
 
 // fitsBelow tells whether all elements can stand below the column.
@@ -153,38 +154,4 @@ func (c columnChange) size() (n int) {
 		n += len(path)
 	}
 	return n
-}
-
-// Shown is the fields of a record as people and the app see them: documents that were
-// taken apart are texts again. An object in such a column that is none of ours stays one.
-func Shown(table string, fields crdt.Value) crdt.Value {
-	t := TableOf(table)
-	if t == nil || fields.Kind() != crdt.KindObject || !t.holdsParts(fields) {
-		return fields
-	}
-	shown := make([]crdt.Field, 0, fields.Len())
-	for key, v := range fields.All() {
-		shown = append(shown, crdt.Field{Key: string(key), Value: t.shown(string(key), v)})
-	}
-	return crdt.Object(shown)
-}
-
-// holdsParts tells whether there may be anything to put together.
-func (t *Table) holdsParts(fields crdt.Value) bool {
-	for key, v := range fields.All() {
-		if v.Kind() == crdt.KindObject && t.Column(string(key)) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// shown is what people see of a column that holds v.
-func (t *Table) shown(column string, v crdt.Value) crdt.Value {
-	if c := t.Column(column); c != nil && c.Kind == JSON {
-		if p, ok := partsOf(v); ok {
-			return crdt.Text(p.shown())
-		}
-	}
-	return v
 }

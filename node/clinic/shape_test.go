@@ -263,6 +263,16 @@ func TestWeirdDocumentsApart(t *testing.T) {
 	})
 }
 
+// apartFrom is what a column holds of a document.
+func apartFrom(text string) crdt.Value {
+	d, _ := readDocument(text)
+	fields := []crdt.Field{{Key: orderKey, Value: crdt.Text(d.order(1))}}
+	for k, part := range d.parts {
+		fields = append(fields, crdt.Field{Key: k, Value: crdt.Text(part)})
+	}
+	return crdt.Object(fields)
+}
+
 func TestChangeColumn(t *testing.T) {
 	appointments := TableOf("appointments")
 	number := func(n int64) crdt.Value { return crdt.Int(n) }
@@ -285,6 +295,7 @@ func TestChangeColumn(t *testing.T) {
 		{"a document", "departments", nil, crdt.Text(departments), 2, 1, 0},
 		{"a document of a leaf", "departments", crdt.Text("[]"), crdt.Text(departments), 2, 1, 0},
 		{"the same leaf", "departments", crdt.Text(departments), crdt.Text(departments), 0, 0, 0},
+		{"a document of another kind", "departments", apartFrom(departments), crdt.Text(`{"d1":7}`), 1, 0, 0},
 		{"no document", "departments", crdt.Text(departments), crdt.Null, 1, 0, 0},
 		{"an object of somebody", "departments", crdt.Object([]crdt.Field{{Key: "x", Value: crdt.Text("y")}}), crdt.Text(departments), 1, 0, 0},
 	} {

@@ -364,3 +364,26 @@ func TestHeldBackUntilPermitted(t *testing.T) {
 		t.Error("not merged although it is permitted now")
 	}
 }
+
+// Who says at a device how much there is has counted it, too.
+func TestStockCountedAtADevice(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	stock := a.Create("clinic_inventory", apptest.Columns{"clinic_id": "c", "drug_id": "d", "batch_id": "b", "quantity_available": 100, "last_counted_at": d.nowMs})
+	a.Create("dispensing_records", apptest.Columns{"clinic_id": "c", "drug_id": "d", "batch_id": "b", "quantity_dispensed": 10})
+	sync(t, a, at)
+	key := crdt.RecordKey{Collection: "clinic_inventory", ID: stock}
+	for _, e := range []*crdt.Edit{
+		{Key: key, Set: []crdt.Field{{Key: "quantity_available", Value: crdt.Int(50)}}},
+		{Key: key, Patch: crdt.Object([]crdt.Field{{Key: "quantity_available", Value: crdt.Int(40)}})},
+	} {
+		if err := clinic.CountStock([]*crdt.Edit{e}, d.store); err != nil {
+			t.Fatal(err)
+		}
+		d.do(e)
+	}
+	sync(t, a, at)
+	if got := a.Row("clinic_inventory", stock).Number("quantity_available"); got != 40 {
+		t.Errorf("%v are left, want 40", got)
+	}
+}

@@ -1,0 +1,94 @@
+package clinic
+
+import (
+	"maps"
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A belief is what a phone has, if it has what one of its cursors says.
+type belief struct {
+	holding
+	state
+	stock dispensed // nil: nothing has stock
+}
+
+// believe is what the phone has at a cursor; nothing but its own, if that is nil.
+func (x *pull) believe(c *Cursor) (b *belief, err error) {
+	b = &belief{holding: x.holding}
+	b.state = state{scope: x.now.scope, row: b.rowThen}
+	if c != nil {
+		b.scope = x.now.asSeen(c)
+		b.past, err = x.Look.Past(c.Marks)
+	}
+	return b, err
+}
+
+func (b *belief) rowThen(table, id string) (row, bool, error) {
+	h, err := b.of(crdt.RecordKey{Collection: table, ID: id})
+	if err != nil || h.Record == nil {
+		return row{}, false, err
+	}
+	return rowOf(TableOf(table), h.Record), true, nil
+}
+
+// doubt reads the cursors of answers of which it is not known whether the phone took them in:
+// it may have, all or a part, and failed to push then. Those of which it has everything in
+// any case do not matter.
+func (x *pull) doubt() error {
+	for _, w := range slices.Sorted(maps.Keys(x.book.bodies)) {
+		c, err := x.book.find(w)
+		if err != nil {
+			return err
+		}
+		if c == nil || w == x.Presented || x.cursor != nil && covers(x.cursor.Marks, c.Marks) {
+			continue
+		}
+		b, err := x.believe(c)
+		if err != nil {
+			return err
+		}
+		x.maybe = append(x.maybe, b)
+	}
+	return nil
+}
+
+// beliefs are all of them.
+func (x *pull) beliefs() []*belief { return append([]*belief{x.then}, x.maybe...) }
+
+// turnedAll tells whether the user's clinics may be others than the phone has the rows of.
+func (x *pull) turnedAll() bool {
+	return slices.ContainsFunc(x.beliefs(), func(b *belief) bool { return !x.now.equal(b.scope) })
+}
+
+// had is a record as a phone has it.
+type had struct {
+	hold
+	row   row
+	saw   bool // its user saw it
+	there bool // the phone has a row of it
+}
+
+func (b *belief) has(x *pull, t *Table, r *crdt.Record) (h had, err error) {
+	if h.hold, err = b.had(r); err != nil || h.Record == nil {
+		return h, err
+	}
+	h.row = x.shown(t, h.Record, b.stock)
+	h.saw, err = b.sees(h.row)
+	h.there = h.saw || h.pushed
+	return h, err
+}
+
+func (h *had) same(now row, sees bool) bool { return h.saw == sees && h.row.equal(now) }
+
+// mayHave tells whether the phone may have something else of a record than is shown now.
+func (x *pull) mayHave(t *Table, r *crdt.Record, now row, sees bool) (bool, error) {
+	for _, b := range x.maybe {
+		h, err := b.has(x, t, r)
+		if err != nil || h.there && !h.same(now, sees) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
