@@ -42,14 +42,17 @@ func (x *push) hold(p *pushedRow, kind, why string) *heldRow {
 	sum := sha256.Sum256([]byte(x.Client + "\x00" + p.table + "\x00" + p.raw))
 	return &heldRow{
 		id: fmt.Sprintf("%x", sum[:16]), client: x.Client, user: x.User, presented: x.Presented,
-		table: clipped(p.table), row: clipped(p.id), kind: kind, why: why, at: x.NowMs, marks: x.marks, raw: p.raw,
+		table: clipped(p.table, crdt.MaxRecordIDBytes), row: clipped(p.id, crdt.MaxRecordIDBytes), kind: kind,
+		why: clipped(why, whyBytesMax), at: x.NowMs, marks: x.marks, raw: p.raw,
 	}
 }
 
-// clipped is a name as far as it can be shown.
-func clipped(s string) string {
-	if len(s) > crdt.MaxRecordIDBytes {
-		s = s[:crdt.MaxRecordIDBytes]
+const whyBytesMax = 1 << 10 // it may name what the row does, of any length
+
+// clipped is a text as far as it can be shown.
+func clipped(s string, bytesMax int) string {
+	if len(s) > bytesMax {
+		s = s[:bytesMax]
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
