@@ -18,10 +18,14 @@ type belief struct {
 func (x *pull) believe(c *Cursor) (b *belief, err error) {
 	b = &belief{holding: x.holding}
 	b.state = state{scope: x.now.scope, row: b.rowThen}
-	if c != nil {
-		b.scope = x.now.asSeen(c)
-		b.past, err = x.Look.Past(c.Marks)
+	if c == nil {
+		return b, nil
 	}
+	b.scope = x.now.asSeen(c)
+	if b.past, err = x.Look.Past(c.Marks); err != nil {
+		return nil, err
+	}
+	b.answer, err = x.given(c, b.past)
 	return b, err
 }
 

@@ -45,7 +45,7 @@ func (x *pull) relateStock() error {
 	}
 	for _, b := range x.beliefs() {
 		b.stock = dispensed{}
-		if err := b.each(dispensing, func(had row) { b.stock.add(had, 1) }); err != nil {
+		if err := b.strictly().each(dispensing, func(had row) { b.stock.add(had, 1) }); err != nil {
 			return err
 		}
 	}

@@ -63,6 +63,7 @@ type cursorBook struct {
 	client string
 	record *crdt.Record // nil: the phone was never seen
 	bodies map[int64][]crdt.Value
+	issued map[int64][]*crdt.Touch // what wrote them
 }
 
 func readCursors(look Look, client string) (*cursorBook, error) {
@@ -70,10 +71,17 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}}
+	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}}
 	if r == nil || r.Empty() {
 		book.record = nil
 		return book, nil
+	}
+	for _, t := range r.Living() {
+		for i := range t.Change.Writes {
+			if w, err := strconv.ParseInt(t.Change.Writes[i].Path, 10, 64); err == nil {
+				book.issued[w] = append(book.issued[w], t)
+			}
+		}
 	}
 	v := r.View()
 	v.Fields.Fields(func(name string, body crdt.Value) {

@@ -17,6 +17,7 @@ type holding struct {
 	client    string
 	presented int64
 	before    []Past // of a phone that was emptied: what it pushed until then is not its own any more
+	answer    *given // the answer that the phone took in last; nil: what it pushed, it has
 }
 
 // newHolding is what a phone has that presents a watermark. What is behind that comes later.
@@ -91,10 +92,12 @@ func isMerged(t *crdt.Touch) bool { return t.Merged }
 func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	then = make([]*crdt.Touch, len(touches))
 	var over []*crdt.Touch
+	kept := h.answer == nil || h.answer.leaves(touches)
 	for i, t := range touches {
 		u := *t
 		then[i] = &u
 		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
+		mine = mine && (past || kept || h.answer.precedes(t))
 		u.Merged = t.Merged && (mine || past)
 		if mine {
 			own = append(own, &u)

@@ -212,6 +212,69 @@ func TestPhoneTookInHalf(t *testing.T) {
 	agree(t, a, b)
 }
 
+// TestPhoneCorrectsDispensing: who corrects how much was dispensed, or that anything was, and
+// says nothing of the stock, gets what is left then.
+func TestPhoneCorrectsDispensing(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	stock := a.Create("clinic_inventory", apptest.Columns{"clinic_id": "c", "drug_id": "d", "batch_id": "b", "quantity_available": 100})
+	sync(t, a, at)
+	sync(t, b, bt)
+	given := b.Create("dispensing_records", apptest.Columns{"clinic_id": "c", "drug_id": "d", "batch_id": "b", "quantity_dispensed": 3})
+	b.Edit("clinic_inventory", stock, apptest.Columns{"quantity_available": 97})
+	sync(t, b, bt)
+	for _, want := range []float64{90, 100} {
+		if want == 90 {
+			b.Edit("dispensing_records", given, apptest.Columns{"quantity_dispensed": 10})
+		} else {
+			b.SoftDelete("dispensing_records", given)
+		}
+		sync(t, b, bt)
+		sync(t, b, bt)
+		sync(t, a, at)
+		agree(t, a, b)
+		if got := b.Row("clinic_inventory", stock).Number("quantity_available"); got != want {
+			t.Errorf("%v are left, not %v", got, want)
+		}
+	}
+}
+
+// TestPhoneBetweenDevices: a device that does not know yet what a phone pushed elsewhere sends it
+// an older row. The phone gets the newer one again where that is known.
+func TestPhoneBetweenDevices(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "camp": "1"})
+	sync(t, a, at)
+	sync(t, a, at)
+	sync(t, b, bt)
+	before := d.look()
+	defer before.Close()
+	b.Edit("patients", id, apptest.Columns{"phone": "017"})
+	sync(t, b, bt)
+	other := d.look()
+	defer other.Close()
+	a.Edit("patients", id, apptest.Columns{"camp": "2"})
+	at.behind = &before
+	sync(t, a, at)
+	sync(t, a, at)
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: clinic.Owed, ID: a.ClientID}, Remove: []string{"patients"}}) // the one that took it saw nothing else
+	at.behind = &other
+	sync(t, a, at)
+	if got := a.Row("patients", id).Text("camp"); got != "1" {
+		t.Fatalf("the other device sent %q", got)
+	}
+	at.behind = nil
+	sync(t, a, at)
+	sync(t, b, bt)
+	agree(t, a, b)
+	if r := a.Row("patients", id); r.Text("camp") != "2" || r.Text("phone") != "017" {
+		t.Errorf("an edit is gone: %v", r)
+	}
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)

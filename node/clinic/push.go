@@ -398,11 +398,18 @@ func rowOfAny(p *pushedRow, r *crdt.Record) row {
 	return row{table: &Table{Name: p.table}, id: p.id}
 }
 
-// Owed marks the rows that the phone sent and that are not shown as it has them: it gets
-// them with the next pull. Nil: none.
+// Owed marks the rows that the phone sent and that are not shown as it has them, and the stock
+// that what it sent changes and of which it says nothing: it gets them with the next pull.
+// Nil: none.
 func (p Push) Owed() (*crdt.Edit, error) {
 	var rows []crdt.RecordKey
-	stock := dispensed(nil)
+	var stock dispensed
+	if p.Rows.touchesStock() {
+		var err error
+		if stock, err = dispensedIn(p.Look); err != nil {
+			return nil, err
+		}
+	}
 	for _, x := range p.Rows.rows {
 		t := TableOf(x.table)
 		if t == nil || x.err != nil || x.removed {
@@ -417,18 +424,55 @@ func (p Push) Owed() (*crdt.Edit, error) {
 		}
 		shown := rowOf(t, r)
 		if t.Name == inventory {
-			if stock == nil {
-				if stock, err = dispensedIn(p.Look); err != nil {
-					return nil, err
-				}
-			}
 			shown = stock.left(shown, r)
 		}
 		if !shown.sameAs(x) {
 			rows = append(rows, x.key())
 		}
 	}
-	return owe(p.Look, p.Client, p.Presented, rows)
+	silent, err := p.stockUnsaid()
+	if err != nil {
+		return nil, err
+	}
+	return owe(p.Look, p.Client, p.Presented, append(rows, silent...))
+}
+
+func (p *Pushed) touchesStock() bool {
+	return slices.ContainsFunc(p.rows, func(x *pushedRow) bool { return x.table == inventory && x.err == nil })
+}
+
+// stockUnsaid are the rows of stock from which the phone says that something was dispensed,
+// more or less than before, without saying what is left.
+func (p Push) stockUnsaid() (rows []crdt.RecordKey, err error) {
+	said, from := map[string]bool{}, map[shelf]bool{}
+	for _, x := range p.Rows.rows {
+		switch {
+		case x.err != nil:
+		case x.table == inventory:
+			said[x.id] = true
+		case x.table == dispensing && x.dispensesAnew():
+			from[shelfOf(x.row(TableOf(dispensing)))] = true
+		}
+	}
+	if len(from) == 0 {
+		return nil, nil
+	}
+	t := TableOf(inventory)
+	err = p.Look.Scan(inventory, "", false, func(r *crdt.Record) (bool, error) {
+		if from[shelfOf(rowOf(t, r))] && !said[r.Key.ID] {
+			rows = append(rows, r.Key)
+		}
+		return true, nil
+	})
+	return rows, err
+}
+
+// dispensesAnew tells whether a row says that more or less was dispensed than was said before.
+func (p *pushedRow) dispensesAnew() bool {
+	if p.status != statusUpdated || p.changed == nil || p.removed {
+		return true
+	}
+	return slices.ContainsFunc([]string{"quantity_dispensed", "clinic_id", "drug_id", "batch_id", isDeleted}, func(c string) bool { return p.changed[c] })
 }
 
 // sameAs tells whether a row is as the phone has it that sent another. When it was deleted

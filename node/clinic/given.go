@@ -1,0 +1,61 @@
+package clinic
+
+import (
+	"slices"
+
+	"musafir/crdt"
+)
+
+// A given is an answer that a phone took in. What the phone had pushed before, and the device
+// that answered did not hold, the answer overwrote on the phone where it had a row of it.
+type given struct {
+	*Cursor
+	issued []*crdt.Touch // what the device wrote the cursor with
+	past   Past          // what the device held
+	since  Past          // what the phone had before; nil: the device did not know that
+}
+
+// given is the answer behind a cursor.
+func (x *pull) given(c *Cursor, past Past) (*given, error) {
+	g := &given{Cursor: c, issued: x.book.issued[c.Watermark], past: past}
+	before := &Cursor{}
+	if c.Presented != 0 {
+		var err error
+		if before, err = x.book.find(c.Presented); err != nil || before == nil || !covers(c.Marks, before.Marks) {
+			return g, err
+		}
+	}
+	var err error
+	g.since, err = x.Look.Past(before.Marks)
+	return g, err
+}
+
+// precedes tells whether the phone pushed something after it had taken in the answer. In one
+// sync it speaks to one device.
+func (g *given) precedes(t *crdt.Touch) bool {
+	if _, presented, _ := readOrigin(t.Phone); presented >= g.Watermark {
+		return true
+	}
+	return slices.ContainsFunc(g.issued, func(i *crdt.Touch) bool {
+		return i.Ref.Branch == t.Ref.Branch && i.Ref.Seq < t.Ref.Seq
+	})
+}
+
+// leaves tells whether the answer had nothing of a record: the device had heard nothing of it
+// that the phone did not have. Of stock one cannot tell: it changes with what is dispensed.
+func (g *given) leaves(touches []*crdt.Touch) bool {
+	if len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
+		return false
+	}
+	return g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
+}
+
+// strictly is a holding of which nothing counts that an answer may have overwritten.
+func (h holding) strictly() *holding {
+	if h.answer != nil {
+		g := *h.answer
+		g.since = nil
+		h.answer = &g
+	}
+	return &h
+}
