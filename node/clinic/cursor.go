@@ -1,7 +1,6 @@
 package clinic
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -356,6 +355,3 @@ func (b *cursorBook) seen() bool {
 	}
 	return false
 }
-
-// sameMarks tells whether marks say the same.
-func sameMarks(a, b []crdt.Mark) bool { return bytes.Equal(appendMarks(nil, a), appendMarks(nil, b)) }
