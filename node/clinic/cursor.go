@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -211,6 +212,22 @@ func readCursor(watermark int64, body crdt.Value) (*Cursor, error) {
 	}
 	c.Marks = marks
 	return c, nil
+}
+
+// marksMax is how many marks a cursor holds, so that it fits into a change. A camp has some
+// dozen logs; a member may begin any number. Those of the shortest are forgotten: what they
+// hold goes out again and again, and everything else as it should.
+const marksMax = 1500
+
+func mostMarks(marks []crdt.Mark) []crdt.Mark {
+	if len(marks) <= marksMax {
+		return marks
+	}
+	longest := slices.Clone(marks)
+	slices.SortStableFunc(longest, func(a, b crdt.Mark) int { return cmp.Compare(b.Seq, a.Seq) })
+	longest = longest[:marksMax]
+	slices.SortFunc(longest, crdt.Mark.Compare)
+	return longest
 }
 
 func appendMarks(b []byte, marks []crdt.Mark) []byte {

@@ -160,7 +160,7 @@ func (x *pull) rowNow(table, id string) (row, bool, error) {
 func (x *pull) issue(a *Answer) *Answer {
 	c := &Cursor{
 		Watermark: nextWatermark(x.Presented, x.NowMs, x.Issuer), Presented: x.Presented,
-		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: x.Look.Marks(),
+		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: mostMarks(x.Look.Marks()),
 	}
 	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor)}
 	if e := x.paid(); e != nil {
