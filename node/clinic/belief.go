@@ -38,15 +38,18 @@ func (b *belief) rowThen(table, id string) (row, bool, error) {
 }
 
 // doubt reads the cursors of answers of which it is not known whether the phone took them in:
-// it may have, all or a part, and failed to push then. Those of which it has everything in
-// any case do not matter.
+// it may have, all or a part, and failed to push then. Those that the device knew which gave
+// the last answer do not matter: that one mended what they had done.
 func (x *pull) doubt() error {
 	for _, w := range slices.Sorted(maps.Keys(x.book.bodies)) {
+		if x.cursor != nil && w == x.cursor.Watermark || x.book.issuedIn(w, x.then.past) {
+			continue
+		}
 		c, err := x.book.find(w)
 		if err != nil {
 			return err
 		}
-		if c == nil || w == x.Presented || x.cursor != nil && covers(x.cursor.Marks, c.Marks) {
+		if c == nil {
 			continue
 		}
 		b, err := x.believe(c)

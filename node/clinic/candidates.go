@@ -85,14 +85,16 @@ func (s *state) link(x row) {
 // has, table by table.
 func (x *pull) candidates() ([]crdt.RecordKey, error) {
 	keys := map[crdt.RecordKey]bool{}
-	err := x.then.past.Later(func(key crdt.RecordKey) (bool, error) {
-		if TableOf(key.Collection) != nil {
-			keys[key] = true
+	for _, b := range x.beliefs() {
+		err := b.past.Later(func(key crdt.RecordKey) (bool, error) {
+			if TableOf(key.Collection) != nil {
+				keys[key] = true
+			}
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return true, nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	for key := range x.owed {
 		keys[key] = true

@@ -257,7 +257,7 @@ func readMarks(b []byte) (marks []crdt.Mark, err error) {
 
 // issue is the edit that keeps a new cursor and lets those go that the phone has left
 // behind: it will never present one from before the one that it presents now.
-func (b *cursorBook) issue(c, presented *Cursor) *crdt.Edit {
+func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
 	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Cursors, ID: b.client}}
 	e.Set = []crdt.Field{{Key: strconv.FormatInt(c.Watermark, 10), Value: c.encode(presented)}}
 	if presented == nil {
@@ -265,7 +265,7 @@ func (b *cursorBook) issue(c, presented *Cursor) *crdt.Edit {
 	}
 	needed := b.needed(presented.Watermark)
 	for w := range b.bodies {
-		if w < presented.Watermark && !needed[w] && b.covered(w, presented) {
+		if w < presented.Watermark && !needed[w] && b.issuedIn(w, past) {
 			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
 		}
 	}
@@ -273,10 +273,9 @@ func (b *cursorBook) issue(c, presented *Cursor) *crdt.Edit {
 	return e
 }
 
-// covered tells whether who has what a cursor says has all that another one says.
-func (b *cursorBook) covered(watermark int64, by *Cursor) bool {
-	c, err := b.find(watermark)
-	return err != nil || c == nil || covers(by.Marks, c.Marks)
+// issuedIn tells whether who had that past knew of a cursor.
+func (b *cursorBook) issuedIn(watermark int64, past Past) bool {
+	return past != nil && !slices.ContainsFunc(b.issued[watermark], func(t *crdt.Touch) bool { return !past.Holds(t.Ref) })
 }
 
 // covers tells whether marks name at least what others do. Where a log forks they must name

@@ -91,7 +91,7 @@ func (p Pull) Answer() (*Answer, error) {
 	if x.lost {
 		return x.alone()
 	}
-	if x.cursor == nil || x.turnedAll() || x.then.past.LaterCount() > listEntriesMax {
+	if x.cursor == nil || x.turnedAll() || x.manyLater() {
 		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
 	}
 	list, err := x.list()
@@ -104,6 +104,10 @@ func (p Pull) Answer() (*Answer, error) {
 		x.issue(a)
 	}
 	return a, nil
+}
+
+func (x *pull) manyLater() bool {
+	return slices.ContainsFunc(x.beliefs(), func(b *belief) bool { return b.past.LaterCount() > listEntriesMax })
 }
 
 // listEntriesMax is up to how many entries the records that they touch are listed; of
@@ -162,7 +166,7 @@ func (x *pull) issue(a *Answer) *Answer {
 		Watermark: nextWatermark(x.Presented, x.NowMs, x.Issuer), Presented: x.Presented,
 		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: mostMarks(x.Look.Marks()),
 	}
-	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor)}
+	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor, x.then.past)}
 	if e := x.paid(); e != nil {
 		a.Issue = append(a.Issue, e)
 	}
