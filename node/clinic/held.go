@@ -68,10 +68,17 @@ func (h *holding) had(r *crdt.Record) (hold, error) {
 	switch {
 	case all:
 		return hold{Record: r}, nil
-	case nothing:
+	case nothing || h.isNew(r.Living()):
 		return hold{}, nil
 	}
 	return h.of(r.Key)
+}
+
+// isNew tells of a record with these living touches that the phone cannot have any of it. One
+// touch made it, so there are no others: whatever is dead was superseded, in the end by one
+// that lives and names what it superseded.
+func (h *holding) isNew(living []*crdt.Touch) bool {
+	return len(living) == 1 && len(living[0].Change.Names) == 0 && h.past != nil && !h.past.Holds(living[0].Ref) && !h.pushed(living[0])
 }
 
 // each visits the rows of a table as the phone has them.

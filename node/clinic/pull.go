@@ -53,8 +53,13 @@ type Answer struct {
 type decision struct {
 	key  crdt.RecordKey
 	form Form
-	gone bool // the phone must not have it any longer
+	gone bool   // the phone must not have it any longer
+	row  []byte // as it goes out; nil: it is made again
 }
+
+// rowBytesMax is how much of the rows of a list is kept from when they were decided of
+// until they go out.
+const rowBytesMax = 256 << 10
 
 // A pull is a Pull at work.
 type pull struct {
@@ -179,6 +184,7 @@ func (x *pull) list() (list []decision, err error) {
 	if err != nil {
 		return nil, err
 	}
+	size := 0
 	for _, key := range keys {
 		r, err := x.Look.Record(key)
 		if err != nil {
@@ -187,13 +193,18 @@ func (x *pull) list() (list []decision, err error) {
 		if r == nil || r.Empty() {
 			continue
 		}
-		_, d, send, err := x.decide(TableOf(key.Collection), r)
+		out, d, send, err := x.decide(TableOf(key.Collection), r)
 		if err != nil {
 			return nil, err
 		}
-		if send {
-			list = append(list, d)
+		if !send {
+			continue
 		}
+		if size < rowBytesMax {
+			d.row = out.appendJSON(nil)
+			size += len(d.row)
+		}
+		list = append(list, d)
 	}
 	slices.SortStableFunc(list, compareDecisions)
 	return list, nil
@@ -258,12 +269,16 @@ func (a *Answer) Each(visit func(table string, form Form, row []byte) error) err
 	}
 	var b []byte
 	for _, d := range a.list {
-		r, err := a.pull.Look.Record(d.key)
-		if err != nil {
-			return err
+		row := d.row
+		if row == nil {
+			r, err := a.pull.Look.Record(d.key)
+			if err != nil {
+				return err
+			}
+			b = a.pull.out(d, r).appendJSON(b[:0])
+			row = b
 		}
-		b = a.pull.out(d, r).appendJSON(b[:0])
-		if err := visit(d.key.Collection, d.form, b); err != nil {
+		if err := visit(d.key.Collection, d.form, row); err != nil {
 			return err
 		}
 	}

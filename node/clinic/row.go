@@ -32,12 +32,11 @@ const (
 func rowOf(t *Table, r *crdt.Record) row {
 	v := r.View()
 	x := row{table: t, id: r.Key.ID, columns: make([]crdt.Value, len(t.Columns))}
-	fields := Shown(t.Name, v.Fields)
-	fields.Fields(func(name string, value crdt.Value) {
-		if i := t.index(name); i >= 0 {
-			x.columns[i] = value
+	for name, value := range v.Fields.All() {
+		if i, ok := t.at[string(name)]; ok {
+			x.columns[i] = t.shown(t.Columns[i].Name, value)
 		}
-	})
+	}
 	stored := t.index(isDeleted)
 	x.deleted = v.Deleted || stored >= 0 && isTrue(x.columns[stored])
 	for i, c := range t.Columns {
