@@ -49,6 +49,7 @@ var houseRows = map[string]houseRow{
 	"node/api":       rowEdges,
 	"node/console":   rowEdges,
 	"node/hikma":     rowEdges,
+	"node/patient":   rowEdges,
 	"node/doctor":    rowEdges,
 
 	"node/replica":  rowPure,
@@ -70,6 +71,8 @@ var houseRows = map[string]houseRow{
 var houseArrows = map[string][]string{
 	"node/replica": {"node/wire", "node/access"},
 	"node/bundle":  {"node/wire", "node/access"},
+	"node/api":     {"node/patient"},
+	"node/hikma":   {"node/patient"},
 }
 
 // houseSole says, for a library, the one package that may import it.

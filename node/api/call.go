@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"musafir/crdt"
+	"musafir/node/patient"
 )
 
 // maxDocumentBytes is the largest request document but for an import.
@@ -27,7 +28,7 @@ const (
 
 // A call is one request on its way to an answer.
 type call struct {
-	w     *response
+	w     *patient.Response
 	r     *http.Request
 	by    asker
 	query url.Values

@@ -114,7 +114,7 @@ func (f *feed) run() error {
 	defer cancel()
 	if f.follow {
 		f.c.w.WriteHeader(http.StatusOK)
-		if err := f.c.w.flush(); err != nil {
+		if err := f.c.w.Flush(); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func (f *feed) page() (more bool, err error) {
 		if f.collection != "" && r.Key.Collection != f.collection {
 			return true, f.c.r.Context().Err()
 		}
-		if rows == changesPageRows || len(b) >= chunkBytes {
+		if rows == changesPageRows || len(b) >= pageBytes {
 			more = true
 			return false, nil
 		}
@@ -180,13 +180,13 @@ func (f *feed) page() (more bool, err error) {
 }
 
 func (f *feed) send(b []byte) error {
-	if len(b) == 0 && f.c.w.status != 0 {
+	if len(b) == 0 && f.c.w.Status != 0 {
 		return nil
 	}
 	if _, err := f.c.w.Write(b); err != nil {
 		return err
 	}
-	return f.c.w.flush()
+	return f.c.w.Flush()
 }
 
 func (f *feed) appendRow(b []byte, position uint64, r *crdt.Record) []byte {

@@ -12,6 +12,9 @@ import (
 	"musafir/node/exchange"
 )
 
+// pageBytes is about how much is written at once.
+const pageBytes = 64 << 10
+
 func (s *Server) export(c *call) error {
 	collection, err := c.collection()
 	if err != nil {
@@ -28,7 +31,7 @@ func (s *Server) export(c *call) error {
 		out = zip
 	}
 	if err := s.exportTo(c, out, collection); err != nil {
-		if c.w.status == 0 {
+		if c.w.Status == 0 {
 			h.Del("Content-Encoding")
 		}
 		return err
@@ -36,7 +39,7 @@ func (s *Server) export(c *call) error {
 	if zip != nil {
 		return zip.Close()
 	}
-	if c.w.status == 0 {
+	if c.w.Status == 0 {
 		c.w.WriteHeader(http.StatusOK)
 	}
 	return nil
@@ -44,10 +47,10 @@ func (s *Server) export(c *call) error {
 
 // exportTo writes the live records, a chunk at a time.
 func (s *Server) exportTo(c *call, out io.Writer, collection string) error {
-	b := make([]byte, 0, 2*chunkBytes)
+	b := make([]byte, 0, 2*pageBytes)
 	visit := func(r *crdt.Record) (bool, error) {
 		b = exchange.AppendLine(b, exchange.Line{Key: r.Key, Fields: clinic.Shown(r.Key.Collection, r.View().Fields)})
-		if len(b) < chunkBytes {
+		if len(b) < pageBytes {
 			return true, nil
 		}
 		if s.stopping() {

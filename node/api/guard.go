@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+
+	"musafir/node/patient"
 )
 
 func setSecurityHeaders(h http.Header) {
@@ -17,7 +19,7 @@ func setSecurityHeaders(h http.Header) {
 }
 
 // guard lets in whom the API answers, and says who that is.
-func (s *Server) guard(w *response, r *http.Request) error {
+func (s *Server) guard(w *patient.Response, r *http.Request) error {
 	if !s.knownHost(r.Host) {
 		return forbidden("This device does not answer to that host name. Use localhost, or start it with the address it is to answer to.")
 	}

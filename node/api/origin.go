@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"musafir/node/patient"
 )
 
 // What web apps of other origins may send and see. Browsers ask before a request that
@@ -61,7 +63,7 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-func (s *Server) preflight(w *response, r *http.Request) error {
+func (s *Server) preflight(w *patient.Response, r *http.Request) error {
 	x := s.find(r)
 	if x == nil {
 		return errNoPath

@@ -15,6 +15,7 @@ import (
 	"musafir/crdt"
 	"musafir/node/access"
 	"musafir/node/exchange"
+	"musafir/node/patient"
 )
 
 // A problem is an error as people and programs are told it (RFC 9457).
@@ -70,7 +71,7 @@ func (s *Server) problemOf(err error) *problem {
 		return &problem{Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("The document is too large: the limit is %d bytes. More records at once go through /v1/import.", body.Limit)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &problem{Status: http.StatusRequestTimeout, Detail: fmt.Sprintf("Nothing of the request came for %s.", readTimeout)}
+		return &problem{Status: http.StatusRequestTimeout, Detail: fmt.Sprintf("Nothing of the request came for %s.", patient.ReadTimeout)}
 	case errors.Is(err, crdt.ErrNoRecord), errors.Is(err, crdt.ErrConflict):
 		status = http.StatusNotFound
 	case errors.Is(err, access.ErrNotCoordinator), errors.Is(err, access.ErrIsCoordinator):
@@ -100,8 +101,8 @@ func (s *Server) problemOf(err error) *problem {
 
 // fail answers with a problem document. An answer that has begun can only be cut
 // off, and must be.
-func (s *Server) fail(w *response, r *http.Request, err error) {
-	if w.status != 0 {
+func (s *Server) fail(w *patient.Response, r *http.Request, err error) {
+	if w.Status != 0 {
 		s.cfg.Log.Warn("answer broke off", "method", r.Method, "route", r.Pattern, "error", err)
 		panic(http.ErrAbortHandler)
 	}
@@ -125,7 +126,7 @@ func (s *Server) unknown(r *http.Request, err error) *problem {
 		Detail: "Something went wrong inside musafir. Its log says more under the id " + id + "."}
 }
 
-func (p *problem) write(w *response) {
+func (p *problem) write(w *patient.Response) {
 	doc := *p
 	doc.Type = "about:blank"
 	if doc.Title == "" {

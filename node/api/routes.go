@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"musafir/node/patient"
 )
 
 // A route is one row of the API.
@@ -126,7 +128,7 @@ func (x *resource) allowed() string {
 	return strings.Join(slices.Sorted(maps.Keys(x.methods)), ", ")
 }
 
-func (s *Server) answer(w *response, r *http.Request, by asker) error {
+func (s *Server) answer(w *patient.Response, r *http.Request, by asker) error {
 	x := s.find(r)
 	if x == nil {
 		return errNoPath

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate" // so many of something in a time
+
+	"musafir/node/patient"
 )
 
 // Config is what the API works with.
@@ -59,8 +61,8 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	w := newResponse(rw)
-	r.Body = w.patient(r)
+	w := patient.New(rw)
+	r.Body = w.Body(r, 0)
 	defer func() { s.observe(w, r, time.Since(start)) }()
 	defer s.rescue(w, r)
 	setSecurityHeaders(w.Header())
@@ -71,14 +73,14 @@ func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
 
 // rescue turns a panic into an answer, or into a broken connection where the
 // answer has begun.
-func (s *Server) rescue(w *response, r *http.Request) {
+func (s *Server) rescue(w *patient.Response, r *http.Request) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	if p != http.ErrAbortHandler {
 		s.cfg.Log.Error("request panicked", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
-		if w.status == 0 {
+		if w.Status == 0 {
 			s.fail(w, r, errPanicked)
 			return
 		}
@@ -87,10 +89,10 @@ func (s *Server) rescue(w *response, r *http.Request) {
 }
 
 // observe logs and counts a request that is over.
-func (s *Server) observe(w *response, r *http.Request, took time.Duration) {
-	s.cfg.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", w.status,
-		"ms", took.Milliseconds(), "bytes", w.bytes)
-	s.metrics.observe(r, w.status, took)
+func (s *Server) observe(w *patient.Response, r *http.Request, took time.Duration) {
+	s.cfg.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", w.Status,
+		"ms", took.Milliseconds(), "bytes", w.Bytes)
+	s.metrics.observe(r, w.Status, took)
 }
 
 // stopping tells whether the device is about to stop.

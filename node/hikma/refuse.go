@@ -9,7 +9,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
+
+	"musafir/node/patient"
 )
+
+// bodyTimeout is how long all that a phone sends at once may take.
+const bodyTimeout = 15 * time.Minute
 
 func badRequest(format string, args ...any) error {
 	return &Refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
@@ -31,7 +37,7 @@ func (s *Server) refusalOf(err error) *Refusal {
 	case errors.As(err, &tooLarge):
 		return &Refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request is too large: the limit is %d bytes.", tooLarge.Limit)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Refusal{http.StatusRequestTimeout, fmt.Sprintf("The request did not come: nothing of it for %s, or not all of it in %s.", readTimeout, bodyTimeout)}
+		return &Refusal{http.StatusRequestTimeout, fmt.Sprintf("The request did not come: nothing of it for %s, or not all of it in %s.", patient.ReadTimeout, bodyTimeout)}
 	case errors.Is(err, errBrokeOff):
 		return &Refusal{http.StatusBadRequest, "The request broke off."}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -49,7 +55,7 @@ func (s *Server) refusalOf(err error) *Refusal {
 // fail answers with an error. An answer that has begun can only be cut off, and must be:
 // the app takes whatever it can open for success.
 func (s *Server) fail(c *call, err error) {
-	if c.w.status != 0 {
+	if c.w.Status != 0 {
 		s.cfg.Log.Warn("answer broke off", "method", c.r.Method, "route", c.r.Pattern, "error", err)
 		panic(http.ErrAbortHandler)
 	}

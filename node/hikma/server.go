@@ -14,6 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"musafir/crdt"
+	"musafir/node/patient"
 )
 
 // A Server lets phones in and serves them. It starts nothing of its own.
@@ -79,7 +80,7 @@ func (s *Server) PairingCode(url string) string {
 
 // A call is one request on its way to an answer.
 type call struct {
-	w *response
+	w *patient.Response
 	r *http.Request
 }
 
@@ -106,12 +107,12 @@ func (s *Server) Handler() http.Handler { return s.mux }
 
 func (s *Server) serve(rw http.ResponseWriter, r *http.Request, do func(*Server, *call) error) {
 	start := time.Now()
-	w := newResponse(rw)
-	r.Body = w.patient(r)
+	w := patient.New(rw)
+	r.Body = w.Body(r, bodyTimeout)
 	c := &call{w, r}
 	defer func() {
-		s.cfg.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", w.status,
-			"ms", time.Since(start).Milliseconds(), "bytes", w.bytes)
+		s.cfg.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", w.Status,
+			"ms", time.Since(start).Milliseconds(), "bytes", w.Bytes)
 	}()
 	defer s.rescue(c)
 	setSecurityHeaders(w.Header())
@@ -129,7 +130,7 @@ func (s *Server) rescue(c *call) {
 	}
 	if p != http.ErrAbortHandler {
 		s.cfg.Log.Error("request panicked", "method", c.r.Method, "route", c.r.Pattern, "panic", p, "stack", string(debug.Stack()))
-		if c.w.status == 0 {
+		if c.w.Status == 0 {
 			s.fail(c, errPanicked)
 			return
 		}
