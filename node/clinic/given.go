@@ -13,11 +13,16 @@ type given struct {
 	issued []*crdt.Touch // what the device wrote the cursor with
 	past   Past          // what the device held
 	since  Past          // what the phone had before; nil: the device did not know that
+	after  []int64       // the watermarks that it had presented one after the other, as far as they are known
+	first  bool          // that is since it had none
 }
 
 // given is the answer behind a cursor.
 func (x *pull) given(c *Cursor, past Past) (*given, error) {
 	g := &given{Cursor: c, issued: x.book.issued[c.Watermark], past: past}
+	if err := g.readBefore(x.book); err != nil {
+		return nil, err
+	}
 	before := &Cursor{}
 	if c.Presented != 0 {
 		var err error
@@ -28,6 +33,27 @@ func (x *pull) given(c *Cursor, past Past) (*given, error) {
 	var err error
 	g.since, err = x.Look.Past(before.Marks)
 	return g, err
+}
+
+// readBefore reads how the phone came to its watermark.
+func (g *given) readBefore(book *cursorBook) error {
+	for c := g.Cursor; c != nil && !g.first; {
+		if slices.Contains(g.after, c.Presented) {
+			return nil
+		}
+		g.after, g.first = append(g.after, c.Presented), c.Presented == 0
+		var err error
+		if c, err = book.find(c.Presented); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgot tells whether the phone pushed something before it was emptied.
+func (g *given) forgot(t *crdt.Touch) bool {
+	_, presented, _ := readOrigin(t.Phone)
+	return g.first && !slices.Contains(g.after, presented)
 }
 
 // precedes tells whether the phone pushed something after it had taken in the answer. In one
@@ -41,13 +67,19 @@ func (g *given) precedes(t *crdt.Touch) bool {
 	})
 }
 
+// left tells whether the phone still has what it pushed, and the device did not know; kept is
+// whether the answer had nothing of the record.
+func (g *given) left(t *crdt.Touch, kept bool) bool {
+	return g == nil || g.precedes(t) || kept && !g.forgot(t)
+}
+
 // leaves tells whether the answer had nothing of a record: the device had heard nothing of it
 // that the phone did not have. Of stock one cannot tell: it changes with what is dispensed.
 func (g *given) leaves(touches []*crdt.Touch) bool {
-	if len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
+	if g != nil && len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
 		return false
 	}
-	return g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
+	return g == nil || g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
 }
 
 // strictly is a holding of which nothing counts that an answer may have overwritten.

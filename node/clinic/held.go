@@ -31,8 +31,12 @@ func newHolding(look Look, book *cursorBook, presented int64) (holding, error) {
 	return h, err
 }
 
-// pushed tells whether a touch came from the phone.
+// pushed tells whether a touch came from the phone, as it is now: what it pushed with a
+// watermark is not there any more once it has none.
 func (h *holding) pushed(t *crdt.Touch) bool {
+	if _, presented, _ := readOrigin(t.Phone); h.presented == 0 && presented != 0 {
+		return false
+	}
 	return isOf(t, h.client) && !slices.ContainsFunc(h.before, func(p Past) bool { return p.Holds(t.Ref) })
 }
 
@@ -99,12 +103,12 @@ func isMerged(t *crdt.Touch) bool { return t.Merged }
 func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	then = make([]*crdt.Touch, len(touches))
 	var over []*crdt.Touch
-	kept := h.answer == nil || h.answer.leaves(touches)
+	kept := h.answer.leaves(touches)
 	for i, t := range touches {
 		u := *t
 		then[i] = &u
 		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
-		mine = mine && (past || kept || h.answer.precedes(t))
+		mine = mine && (past || h.answer.left(t, kept))
 		u.Merged = t.Merged && (mine || past)
 		if mine {
 			own = append(own, &u)

@@ -136,6 +136,8 @@ func TestPhoneEmptied(t *testing.T) {
 	for range 3 {
 		sync(t, a, at)
 	}
+	a.Create("patients", apptest.Columns{"given_name": "S"})
+	sync(t, a, at) // no watermark was given since
 	a.Reset()
 	sync(t, a, at)
 	sync(t, b, bt)
