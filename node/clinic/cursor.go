@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -48,10 +48,10 @@ func issuedBy(watermark int64, issuer uint16) bool {
 	return (watermark-int64(issuer))&(1<<issuerBits-1) == 0
 }
 
-// nextWatermark is the least one of an issuer that is beyond what the phone presented, and
-// not before now, in milliseconds: the app takes it for a time.
-func nextWatermark(presented, nowMs int64, issuer uint16) int64 {
-	w := max(nowMs, presented+1)
+// nextWatermark is the least one of an issuer that is beyond all that the phone is known to
+// have been given, and not before now, in milliseconds: the app takes it for a time.
+func nextWatermark(given, nowMs int64, issuer uint16) int64 {
+	w := max(nowMs, given+1)
 	w += (int64(issuer) - w) & (1<<issuerBits - 1)
 	return w
 }
@@ -64,6 +64,7 @@ type cursorBook struct {
 	record *crdt.Record // nil: the phone was never seen
 	bodies map[int64][]crdt.Value
 	issued map[int64][]*crdt.Touch // what wrote them
+	found  map[int64]*Cursor       // those that were put together
 }
 
 func readCursors(look Look, client string) (*cursorBook, error) {
@@ -71,7 +72,7 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}}
+	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64]*Cursor{}}
 	if r == nil || r.Empty() {
 		book.record = nil
 		return book, nil
@@ -99,32 +100,43 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 	return book, nil
 }
 
-// find is the cursor behind a watermark, nil if it is not known here.
-func (b *cursorBook) find(watermark int64) (*Cursor, error) {
-	return b.resolve(watermark, depthMax+1)
-}
+// siblingsMax is how many cursors of one watermark are read. More than two are somebody's
+// doing.
+const siblingsMax = 8
 
-// resolve puts a cursor together with those that it rests on. Where two devices issued
-// the same watermark, as a device and its clone may, only what both had counts.
-func (b *cursorBook) resolve(watermark int64, left int) (found *Cursor, err error) {
-	for _, body := range b.bodies[watermark] {
+// find is the cursor behind a watermark, put together with those that it rests on; nil if it
+// is not known here. Where two devices issued the same watermark, as a device and its clone
+// may, only what both had counts. What no device of ours writes counts for nothing.
+func (b *cursorBook) find(watermark int64) *Cursor {
+	if c, known := b.found[watermark]; known {
+		return c
+	}
+	b.found[watermark] = nil // if it rests on itself
+	var found *Cursor
+	for i, body := range b.bodies[watermark] {
 		c, err := readCursor(watermark, body)
-		if err != nil {
-			return nil, fmt.Errorf("read the cursor %d of phone %s: %w", watermark, b.client, err)
+		if err != nil || i == siblingsMax {
+			return nil
 		}
 		if c.base != 0 {
-			base, err := (*Cursor)(nil), error(nil)
-			if left > 0 {
-				base, err = b.resolve(c.base, left-1)
-			}
-			if err != nil || base == nil {
-				return nil, err
+			base := b.find(c.base)
+			if base == nil || base.depth >= depthMax+1 {
+				return nil
 			}
 			c.Marks, c.depth = withMarks(base.Marks, c.Marks), base.depth+1
 		}
 		found = least(found, c)
 	}
-	return found, nil
+	b.found[watermark] = found
+	return found
+}
+
+// newest is the greatest watermark that is known here.
+func (b *cursorBook) newest() (newest int64) {
+	for w := range b.bodies {
+		newest = max(newest, w)
+	}
+	return newest
 }
 
 // least is what two cursors of one watermark have in common.
@@ -260,17 +272,40 @@ func readMarks(b []byte) (marks []crdt.Mark, err error) {
 func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
 	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Cursors, ID: b.client}}
 	e.Set = []crdt.Field{{Key: strconv.FormatInt(c.Watermark, 10), Value: c.encode(presented)}}
-	if presented == nil {
-		return e
-	}
-	needed := b.needed(presented.Watermark)
-	for w := range b.bodies {
-		if w < presented.Watermark && !needed[w] && b.issuedIn(w, past) {
+	for _, w := range b.past(presented, past) {
+		if len(e.Remove) < dropMax {
 			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
 		}
 	}
-	slices.Sort(e.Remove)
 	return e
+}
+
+// unconfirmedMax is how many answers count as what a phone may have taken in that presents the
+// same watermark again and again. dropMax is how many cursors go at a time, so that the edit
+// fits into a change.
+const (
+	unconfirmedMax = 16
+	dropMax        = 256
+)
+
+// past are the watermarks of which no cursor is needed any more, in order.
+func (b *cursorBook) past(presented *Cursor, past Past) (gone []int64) {
+	all := slices.Sorted(maps.Keys(b.bodies))
+	needed, from := map[int64]bool{}, int64(0)
+	if presented != nil {
+		from = presented.Watermark
+		b.need(from, needed)
+	}
+	open := slices.DeleteFunc(slices.Clone(all), func(w int64) bool { return w <= from })
+	for _, w := range open[max(0, len(open)-unconfirmedMax):] {
+		b.need(w, needed)
+	}
+	for _, w := range all {
+		if !needed[w] && (w > from || b.issuedIn(w, past)) {
+			gone = append(gone, w)
+		}
+	}
+	return gone
 }
 
 // issuedIn tells whether who had that past knew of a cursor.
@@ -293,43 +328,36 @@ func covers(marks, others []crdt.Mark) bool {
 	return true
 }
 
-// needed are the watermarks of a cursor and of those that it rests on.
-func (b *cursorBook) needed(watermark int64) map[int64]bool {
-	needed := map[int64]bool{}
-	var visit func(w int64)
-	visit = func(w int64) {
-		if needed[w] {
-			return
-		}
-		needed[w] = true
-		for _, body := range b.bodies[w] {
-			if c, err := readCursor(w, body); err == nil && c.base != 0 {
-				visit(c.base)
-			}
+// need adds a watermark and those of the cursors on which its own rests.
+func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
+	if needed[watermark] {
+		return
+	}
+	needed[watermark] = true
+	for _, body := range b.bodies[watermark] {
+		if c, err := readCursor(watermark, body); err == nil && c.base != 0 {
+			b.need(c.base, needed)
 		}
 	}
-	visit(watermark)
-	return needed
 }
 
 // before is for a watermark that is none: the newest cursor that the phone is known to have
 // presented, so that it has at least that much. Nil if there is none, or if the watermark
 // is older: the phone was put back to what it had been, or is asked to get all again.
-func (b *cursorBook) before(watermark int64) (*Cursor, error) {
-	c, err := b.last()
-	if err != nil || c == nil || c.Watermark > watermark {
-		return nil, err
+func (b *cursorBook) before(watermark int64) *Cursor {
+	if c := b.last(); c != nil && c.Watermark <= watermark {
+		return c
 	}
-	return c, nil
+	return nil
 }
 
 // beyond tells whether the phone is known to have presented a later watermark.
 func (b *cursorBook) beyond(watermark int64) bool {
-	c, err := b.last()
-	return err == nil && c != nil && c.Watermark > watermark
+	c := b.last()
+	return c != nil && c.Watermark > watermark
 }
 
-func (b *cursorBook) last() (*Cursor, error) {
+func (b *cursorBook) last() *Cursor {
 	newest := int64(0)
 	for w, bodies := range b.bodies {
 		for _, body := range bodies {
@@ -344,10 +372,7 @@ func (b *cursorBook) last() (*Cursor, error) {
 // pasts are what all cursors of the phone that are known here stand for.
 func (b *cursorBook) pasts(look Look) (pasts []Past, err error) {
 	for w := range b.bodies {
-		c, err := b.find(w)
-		if err != nil {
-			return nil, err
-		}
+		c := b.find(w)
 		if c == nil {
 			continue
 		}

@@ -147,8 +147,8 @@ func (l *line) Pull(presented int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if owed != nil {
-		if err := l.write(crdt.Transaction{Edits: []*crdt.Edit{owed}}); err != nil {
+	for _, list := range clinic.Transactions(owed) {
+		if err := l.write(crdt.Transaction{Edits: list}); err != nil {
 			return nil, err
 		}
 	}
@@ -177,11 +177,12 @@ func (l *line) Push(presented int64, changes []byte) error {
 		}
 	}
 	return l.step(presented, rows, func(p clinic.Push) ([]clinic.Batch, error) {
-		e, err := p.Owed()
-		if e == nil {
-			return nil, err
+		edits, err := p.Owed()
+		var batches []clinic.Batch
+		for _, list := range clinic.Transactions(edits) {
+			batches = append(batches, clinic.Batch{Edits: list})
 		}
-		return []clinic.Batch{{Edits: []*crdt.Edit{e}}}, err
+		return batches, err
 	})
 }
 

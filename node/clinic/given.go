@@ -20,14 +20,11 @@ type given struct {
 // given is the answer behind a cursor.
 func (x *pull) given(c *Cursor, past Past) (*given, error) {
 	g := &given{Cursor: c, issued: x.book.issued[c.Watermark], past: past}
-	if err := g.readBefore(x.book); err != nil {
-		return nil, err
-	}
+	g.readBefore(x.book)
 	before := &Cursor{}
 	if c.Presented != 0 {
-		var err error
-		if before, err = x.book.find(c.Presented); err != nil || before == nil || !covers(c.Marks, before.Marks) {
-			return g, err
+		if before = x.book.find(c.Presented); before == nil || !covers(c.Marks, before.Marks) {
+			return g, nil
 		}
 	}
 	var err error
@@ -36,18 +33,14 @@ func (x *pull) given(c *Cursor, past Past) (*given, error) {
 }
 
 // readBefore reads how the phone came to its watermark.
-func (g *given) readBefore(book *cursorBook) error {
+func (g *given) readBefore(book *cursorBook) {
 	for c := g.Cursor; c != nil && !g.first; {
 		if slices.Contains(g.after, c.Presented) {
-			return nil
+			return
 		}
 		g.after, g.first = append(g.after, c.Presented), c.Presented == 0
-		var err error
-		if c, err = book.find(c.Presented); err != nil {
-			return err
-		}
+		c = book.find(c.Presented)
 	}
-	return nil
 }
 
 // forgot tells whether the phone pushed something before it was emptied.

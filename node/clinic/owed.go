@@ -16,9 +16,9 @@ func owedPath(key crdt.RecordKey) string {
 	return crdt.JoinPath(crdt.JoinPath("", key.Collection), key.ID)
 }
 
-// owe marks rows of a phone that presented a watermark; nil if there are none. The mark is
-// another one than those of before.
-func owe(look Look, client string, presented int64, rows []crdt.RecordKey) (*crdt.Edit, error) {
+// owe marks rows of a phone that presented a watermark, in as many edits as they need. A mark
+// is another one than those of before.
+func owe(look Look, client string, presented int64, rows []crdt.RecordKey) ([]*crdt.Edit, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -38,7 +38,7 @@ func owe(look Look, client string, presented int64, rows []crdt.RecordKey) (*crd
 		}
 		e.Set = append(e.Set, crdt.Field{Key: owedPath(key), Value: crdt.Int(mark)})
 	}
-	return e, nil
+	return split(e)
 }
 
 // readOwed reads which rows are marked since the phone got its watermark.
@@ -58,7 +58,7 @@ func (x *pull) readOwed() error {
 	}
 	x.owed = map[crdt.RecordKey]bool{}
 	for key, mark := range marked(r) {
-		if !mark.Equal(before[key]) {
+		if TableOf(key.Collection) != nil && !mark.Equal(before[key]) {
 			x.owed[key] = true
 		}
 	}
@@ -92,6 +92,7 @@ func (x *pull) paid() *crdt.Edit {
 		}
 	}
 	slices.Sort(e.Remove)
+	e.Remove = e.Remove[:min(len(e.Remove), dropMax)]
 	if len(e.Remove) == 0 {
 		return nil
 	}

@@ -421,8 +421,6 @@ func TestUnknownWatermark(t *testing.T) {
 
 func TestOnlyTheUsersClinics(t *testing.T) {
 	d := open(t)
-	field := func(k, v string) crdt.Field { return crdt.Field{Key: k, Value: crdt.Text(v)} }
-	key := func(table, id string) crdt.RecordKey { return crdt.RecordKey{Collection: table, ID: id} }
 	const user = "0190a000-0000-7000-8000-0000000000aa"
 	grant := &crdt.Edit{Key: key("user_clinic_permissions", "p-a"), Set: []crdt.Field{field("user_id", user), field("clinic_id", "a"), {Key: "can_edit_records", Value: crdt.True}}}
 	d.do(

@@ -83,8 +83,8 @@ func Heard(look Look, client string, watermark int64) (cursor, phone bool, err e
 	if err != nil {
 		return false, false, err
 	}
-	c, err := book.find(watermark)
-	return c != nil, book.record != nil, err
+	c := book.find(watermark)
+	return c != nil, book.record != nil, nil
 }
 
 // Answer works out what a phone gets.
@@ -127,14 +127,10 @@ func (x *pull) read() (err error) {
 		return err
 	}
 	if x.Presented != 0 {
-		if x.cursor, err = x.book.find(x.Presented); err != nil {
-			return err
-		}
+		x.cursor = x.book.find(x.Presented)
 	}
 	if x.cursor == nil && x.Presented != 0 {
-		if x.cursor, err = x.book.before(x.Presented); err != nil {
-			return err
-		}
+		x.cursor = x.book.before(x.Presented)
 		x.lost = x.book.record != nil && x.elsewhere() && !x.book.beyond(x.Presented)
 	}
 	s, err := scopeOf(x.Look, x.User)
@@ -168,7 +164,7 @@ func (x *pull) rowNow(table, id string) (row, bool, error) {
 // issue gives the answer a new watermark.
 func (x *pull) issue(a *Answer) *Answer {
 	c := &Cursor{
-		Watermark: nextWatermark(x.Presented, x.NowMs, x.Issuer), Presented: x.Presented,
+		Watermark: nextWatermark(max(x.Presented, x.book.newest()), x.NowMs, x.Issuer), Presented: x.Presented,
 		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: mostMarks(x.Look.Marks()),
 	}
 	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor, x.then.past)}
@@ -328,8 +324,7 @@ func (a *Answer) scan(visit func(table string, form Form, row []byte) error) err
 }
 
 // Owed is what is to be kept once the rows are out: which others the phone must get later.
-// Nil: none.
-func (a *Answer) Owed() (*crdt.Edit, error) {
+func (a *Answer) Owed() ([]*crdt.Edit, error) {
 	return owe(a.pull.Look, a.pull.Client, a.pull.Presented, a.pull.withheld)
 }
 

@@ -30,6 +30,8 @@ type push struct {
 	holding holding
 	marks   []crdt.Mark // what the phone had seen
 	rights  *rights
+	book    *cursorBook
+	cursor  *Cursor   // what the phone had seen; nil: nothing
 	guessed bool      // what it had seen is not known for certain
 	since   []holding // what the phone may have by now, where it presents a watermark that is none
 	had     dispensed // what had been dispensed, as the phone has it; nil: not read yet
@@ -44,19 +46,16 @@ func (p Push) open() (*push, error) {
 	if x.holding, err = newHolding(p.Look, book, p.Presented); err != nil {
 		return nil, err
 	}
-	c, err := book.find(p.Presented)
-	if err != nil {
-		return nil, err
-	}
+	c := book.find(p.Presented)
 	if c == nil && p.Presented != 0 {
 		x.guessed = true
-		if c, err = book.before(p.Presented); err == nil {
-			x.since, err = p.holdingsAfter(book, c)
-		}
+		c = book.before(p.Presented)
+		x.since, err = p.holdingsAfter(book, c)
 	}
 	if err != nil {
 		return nil, err
 	}
+	x.book, x.cursor = book, c
 	if c != nil {
 		x.marks = c.Marks
 	}
@@ -74,10 +73,7 @@ func (p Push) holdingsAfter(book *cursorBook, c *Cursor) (list []holding, err er
 		if c != nil && w <= c.Watermark {
 			continue
 		}
-		later, err := book.find(w)
-		if err != nil {
-			return nil, err
-		}
+		later := book.find(w)
 		if later == nil {
 			continue
 		}
@@ -107,6 +103,13 @@ func (p Push) Write() ([]Batch, error) {
 		e, why, err := x.edit(row)
 		if err != nil {
 			return nil, err
+		}
+		back, err := x.backTo(row)
+		if err != nil {
+			return nil, err
+		}
+		if back != nil && why == "" {
+			edits = append(edits, back)
 		}
 		if column, err := x.silent(row); err != nil {
 			return nil, err
@@ -400,8 +403,7 @@ func rowOfAny(p *pushedRow, r *crdt.Record) row {
 
 // Owed marks the rows that the phone sent and that are not shown as it has them, and the stock
 // that what it sent changes and of which it says nothing: it gets them with the next pull.
-// Nil: none.
-func (p Push) Owed() (*crdt.Edit, error) {
+func (p Push) Owed() ([]*crdt.Edit, error) {
 	var rows []crdt.RecordKey
 	var stock dispensed
 	if p.Rows.touchesStock() {

@@ -87,8 +87,8 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 	if err != nil {
 		return err
 	}
-	if owed != nil {
-		if err := d.write(ctx, clinic.Batch{Edits: []*crdt.Edit{owed}}, ""); err != nil {
+	for _, list := range clinic.Transactions(owed) {
+		if err := d.write(ctx, clinic.Batch{Edits: list}, ""); err != nil {
 			return err
 		}
 	}
@@ -187,11 +187,12 @@ func (d *Desk) noteClock(ctx context.Context, who Who, rows *clinic.Pushed) erro
 }
 
 func owed(p clinic.Push) ([]clinic.Batch, error) {
-	e, err := p.Owed()
-	if err != nil || e == nil {
-		return nil, err
+	edits, err := p.Owed()
+	var batches []clinic.Batch
+	for _, list := range clinic.Transactions(edits) {
+		batches = append(batches, clinic.Batch{Edits: list})
 	}
-	return []clinic.Batch{{Edits: []*crdt.Edit{e}}}, nil
+	return batches, err
 }
 
 func mend(p clinic.Push) ([]clinic.Batch, error) { return clinic.Mend(p.Look, p.NowMs) }
