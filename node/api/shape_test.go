@@ -166,6 +166,31 @@ func TestElementsMerge(t *testing.T) {
 	}
 }
 
+// What a conflict ends with may be said as the value that is meant.
+func TestResolvedByValue(t *testing.T) {
+	for _, c := range []struct{ field, value, want string }{
+		{"additional_data", `{"diet":"both"}`, `{"diet":"both"}`},
+		{"additional_data", `"{\"diet\":1}"`, `{"diet":1}`},
+		{"additional_data/diet", `"both"`, `{"diet":"both","note":"n"}`},
+		{"additional_data/diet", `13`, `{"diet":13,"note":"n"}`},
+		{"additional_data/diet", `"\"diet\":{\"a\":[]}"`, `{"diet":{"a":[]},"note":"n"}`},
+	} {
+		s := newSite(t)
+		text := func(diet string) string { return `{"additional_data":` + quoted(`{"diet":`+diet+`,"note":"n"}`) + `}` }
+		read := s.put("patients/p", text(`"x"`))
+		s.do("PATCH", "/v1/records/patients/p", text(`"y"`), match(read))
+		s.do("PATCH", "/v1/records/patients/p", text(`"z"`), match(read))
+		r := s.do("POST", "/v1/records/patients/p/resolve", `{"field":"`+c.field+`","value":`+c.value+`}`).record()
+		if want := `"additional_data":` + quoted(c.want); !strings.Contains(string(r.Fields), want) || len(r.Conflicts) > 0 {
+			t.Errorf("%s by %s: %s, conflicts %v", c.field, c.value, r.Fields, r.Conflicts)
+		}
+		patched := s.do("PATCH", "/v1/records/patients/p", text(`"w"`)).record()
+		if !strings.Contains(string(patched.Fields), `diet\":\"w`) {
+			t.Errorf("then patched: %s", patched.Fields)
+		}
+	}
+}
+
 // Both change one element: it is in conflict, not its document.
 func TestConflictInAnElement(t *testing.T) {
 	s := newSite(t)
@@ -181,7 +206,7 @@ func TestConflictInAnElement(t *testing.T) {
 	if len(all) != 1 || all[0].Field != "departments/d1" || all[0].Value != done(triage) || all[0].Siblings[0].Value != seen {
 		t.Errorf("conflicts %+v", all)
 	}
-	for _, bad := range []string{`"x"`, `7`, quoted(pharmacy), `"[]"`, `{"id":"d1"}`} {
+	for _, bad := range []string{`"x"`, `7`, quoted(pharmacy), `"[]"`, `{"id":"d2"}`} {
 		s.do("POST", "/v1/records/appointments/a/resolve", `{"field":"departments/d1","value":`+bad+`}`).problem(422, "departments holds a document")
 	}
 	merged := strings.Replace(seen, "pending", "done", 1)

@@ -82,6 +82,10 @@ func (t *Table) shape(e *crdt.Edit, seen *crdt.Record, ends bool, nowMs int64) (
 	s := shaping{table: t, nowMs: nowMs, edit: *e}
 	if !seen.Empty() {
 		s.see(seen.View().Fields)
+	}
+	e = s.worded(e)
+	s.edit = *e
+	if !seen.Empty() {
 		if err := s.checkElements(e); err != nil {
 			return nil, err
 		}
@@ -182,6 +186,48 @@ func (s *shaping) replaced(f crdt.Field) crdt.Value {
 func lastKey(path string) string {
 	keys := crdt.SplitPath(path)
 	return keys[len(keys)-1]
+}
+
+// worded is an edit in which what is said of documents, or of elements of one, as the value
+// that it means is said as its text.
+func (s *shaping) worded(e *crdt.Edit) *crdt.Edit {
+	said := *e
+	said.Set = slices.Clone(e.Set)
+	for i, f := range said.Set {
+		if strings.Contains(f.Key, "/") { // a whole column changes by what differs
+			said.Set[i].Value = s.word(f)
+		}
+	}
+	if r := e.Resolve; r != nil && r.Value != nil && r.Path != "" {
+		said.Resolve = &crdt.Resolution{Path: r.Path, Entry: r.Entry, Value: s.word(crdt.Field{Key: r.Path, Value: r.Value})}
+	}
+	return &said
+}
+
+func (s *shaping) word(f crdt.Field) crdt.Value {
+	keys := crdt.SplitPath(f.Key)
+	c := s.table.Column(keys[0])
+	if c == nil || c.Kind != JSON {
+		return f.Value
+	}
+	text := crdt.Text(string(appendValue(nil, f.Value)))
+	if len(keys) == 1 {
+		if f.Value.Kind() == crdt.KindText {
+			return f.Value
+		}
+		return text
+	}
+	d, apart := partsOf(s.fields[keys[0]])
+	if !apart || len(keys) != 2 || d.takes(keys[1], f.Value) {
+		return f.Value
+	}
+	if !d.list {
+		text = crdt.Text(string(appendText(nil, keys[1])) + ":" + text.Text())
+	}
+	if d.takes(keys[1], text) {
+		return text
+	}
+	return f.Value
 }
 
 // checkElements refuses what cannot be an element of a document that was taken apart.
