@@ -7,7 +7,7 @@ import (
 )
 
 // A scope is whose rows a phone gets: those of the user's clinics. A row of a clinic that
-// nobody knows, or of none, is everybody's.
+// nobody knows, or of none, is its patient's, and everybody's if that is not known either.
 type scope struct {
 	user    string
 	clinics []string // in order
@@ -110,35 +110,48 @@ func (s *state) sees(x row) (bool, error) {
 		return true, nil
 	case x.table.Name == "patients":
 		return s.seesPatient(x), nil
-	case !x.table.isChart() && x.table.clinicColumn() == "":
-		return true, nil
-	case x.table.clinicColumn() != "" && (x.text(x.table.clinicColumn()) != "" || !x.table.isChart()):
-		return !s.others[x.text(x.table.clinicColumn())], nil
+	case !x.table.isChart() || s.knows(x):
+		return !s.others[x.clinic()], nil
 	}
 	return s.seesChart(x)
 }
+
+// knows tells whether a row names a clinic that is known.
+func (s *scope) knows(x row) bool {
+	of := x.clinic()
+	return s.others[of] || slices.Contains(s.clinics, of)
+}
+
+// clinic is the clinic that a row names, "" if none.
+func (x row) clinic() string { return x.text(x.table.clinicColumn()) }
 
 func (s *state) seesPatient(x row) bool {
 	return !s.others[x.text("primary_clinic_id")] || s.linked[x.id] > 0
 }
 
-// seesChart is for what has no clinic of its own: it follows its visit, else its patient.
+// seesChart is for what names no clinic that is known: it follows its visit, and what that
+// does not say, its patient.
 func (s *state) seesChart(x row) (bool, error) {
+	patient := x.text("patient_id")
 	if visit := x.text("visit_id"); visit != "" {
-		if v, there, err := s.row("visits", visit); err != nil || there {
-			return there && !s.others[v.text("clinic_id")], err
+		v, there, err := s.row("visits", visit)
+		if err != nil || there && s.knows(v) {
+			return err == nil && !s.others[v.clinic()], err
+		}
+		if there && patient == "" {
+			patient = v.text("patient_id")
 		}
 	}
-	p, there, err := s.row("patients", x.text("patient_id"))
+	p, there, err := s.row("patients", patient)
 	if err != nil || !there {
-		return !there, err
+		return err == nil, err
 	}
 	return s.seesPatient(p), nil
 }
 
 // brings is the patient whom a row brings into the scope, "" if none.
 func (s *state) brings(x row) string {
-	if x.deleted || !slices.Contains(links, x.table.Name) || !slices.Contains(s.clinics, x.text(x.table.clinicColumn())) {
+	if x.deleted || !slices.Contains(links, x.table.Name) || !slices.Contains(s.clinics, x.clinic()) {
 		return ""
 	}
 	return x.text("patient_id")
