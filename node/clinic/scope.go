@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"maps"
 	"slices"
 
 	"musafir/crdt"
@@ -52,25 +53,24 @@ func scopeOf(look Look, user string) (scope, error) {
 	return s, err
 }
 
-// asSeen is the scope with the user and the clinics of a cursor.
-func (s scope) asSeen(c *Cursor) scope {
+// asSeen is the scope with the user and the clinics of a cursor, and the clinics that were known
+// in its past: a row was everybody's as long as nobody knew its clinic.
+func asSeen(look Look, c *Cursor, past Past) (scope, error) {
 	then := scope{user: c.User, clinics: c.Clinics, others: map[string]bool{}}
-	for id := range s.others {
-		then.others[id] = true
-	}
-	for _, id := range s.clinics {
-		then.others[id] = true
-	}
+	device := holding{look: look, past: past}
+	err := device.each("clinics", func(had row) { then.others[had.id] = true })
 	for _, id := range c.Clinics {
 		delete(then.others, id)
 	}
-	return then
+	return then, err
 }
 
 // everything tells whether the scope leaves nothing out but what is other users'.
 func (s scope) everything() bool { return len(s.others) == 0 }
 
-func (s scope) equal(o scope) bool { return s.user == o.user && slices.Equal(s.clinics, o.clinics) }
+func (s scope) equal(o scope) bool {
+	return s.user == o.user && slices.Equal(s.clinics, o.clinics) && maps.Equal(s.others, o.others)
+}
 
 // clinicColumn is the column that says which clinic a row is of, "" if the table has none.
 func (t *Table) clinicColumn() string {

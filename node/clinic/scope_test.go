@@ -74,3 +74,33 @@ func TestChartOfAVisitWithoutClinic(t *testing.T) {
 	sync(t, a, at)
 	wantIDs(t, a, tables, "pb", "wb", "fb", "tb", "rb", "nobody")
 }
+
+// TestClinicKnownLater: rows of a clinic that nobody knew go to all. They leave the phones of
+// others once it is known.
+func TestClinicKnownLater(t *testing.T) {
+	d, a, at := openFor(t, "a")
+	d.set("patients", "pb", "primary_clinic_id", "b", "surname", "hidden")
+	d.set("visits", "vb", "patient_id", "pb", "clinic_id", "b")
+	d.set("events", "eb", "patient_id", "pb", "visit_id", "vb", "event_type", "x")
+	d.set("patients", "pa", "primary_clinic_id", "a")
+	tables := []string{"patients", "visits", "events"}
+	sync(t, a, at)
+	wantIDs(t, a, tables, "pa", "pb", "vb", "eb")
+	d.set("clinics", "b", "name", "B")
+	sync(t, a, at)
+	wantIDs(t, a, tables, "pa")
+	if name := a.Row("patients", "pb").Text("surname"); name != "" {
+		t.Errorf("the phone kept the name %q", name)
+	}
+	sync(t, a, at)
+	w := a.Watermark()
+	d.set("clinics", "b", "name", "B, upstairs") // nothing turns
+	sync(t, a, at)
+	if len(at.got) != 1 {
+		t.Errorf("came again: %v", at.got)
+	}
+	sync(t, a, at)
+	if sync(t, a, at); a.Watermark() == w || len(at.got) > 0 {
+		t.Errorf("came again: %v", at.got)
+	}
+}
