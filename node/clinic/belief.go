@@ -21,8 +21,10 @@ func (x *pull) believe(c *Cursor) (b *belief, err error) {
 	if c == nil {
 		return b, nil
 	}
-	b.scope = x.now.asSeen(c)
 	if b.past, err = x.Look.Past(c.Marks); err != nil {
+		return nil, err
+	}
+	if b.scope, err = asSeen(x.Look, c, b.past); err != nil {
 		return nil, err
 	}
 	b.answer, err = x.given(c, b.past)

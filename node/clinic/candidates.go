@@ -170,6 +170,9 @@ func (x *pull) addChartsSince(b *belief, keys map[crdt.RecordKey]bool) error {
 	if len(turned) == 0 {
 		return nil
 	}
+	if err := x.addVisits(turned); err != nil {
+		return err
+	}
 	for i := range Tables {
 		if t := &Tables[i]; t.isChart() {
 			if err := x.addFollowing(t, turned, keys); err != nil {
@@ -196,6 +199,14 @@ func (x *pull) turned(b *belief, key crdt.RecordKey) (bool, error) {
 	}
 	saw, err := b.sees(had)
 	return sees != saw, err
+}
+
+// addVisits adds the visits that may have turned with their patients.
+func (x *pull) addVisits(turned map[crdt.RecordKey]bool) error {
+	visits := map[crdt.RecordKey]bool{}
+	err := x.addFollowing(TableOf("visits"), turned, visits)
+	maps.Copy(turned, visits)
+	return err
 }
 
 func (x *pull) addFollowing(t *Table, turned, keys map[crdt.RecordKey]bool) error {

@@ -1,13 +1,14 @@
 package clinic
 
 import (
+	"maps"
 	"slices"
 
 	"musafir/crdt"
 )
 
 // A scope is whose rows a phone gets: those of the user's clinics. A row of a clinic that
-// nobody knows, or of none, is everybody's.
+// nobody knows, or of none, is its patient's, and everybody's if that is not known either.
 type scope struct {
 	user    string
 	clinics []string // in order
@@ -52,25 +53,24 @@ func scopeOf(look Look, user string) (scope, error) {
 	return s, err
 }
 
-// asSeen is the scope with the user and the clinics of a cursor.
-func (s scope) asSeen(c *Cursor) scope {
+// asSeen is the scope with the user and the clinics of a cursor, and the clinics that were known
+// in its past: a row was everybody's as long as nobody knew its clinic.
+func asSeen(look Look, c *Cursor, past Past) (scope, error) {
 	then := scope{user: c.User, clinics: c.Clinics, others: map[string]bool{}}
-	for id := range s.others {
-		then.others[id] = true
-	}
-	for _, id := range s.clinics {
-		then.others[id] = true
-	}
+	device := holding{look: look, past: past}
+	err := device.each("clinics", func(had row) { then.others[had.id] = true })
 	for _, id := range c.Clinics {
 		delete(then.others, id)
 	}
-	return then
+	return then, err
 }
 
 // everything tells whether the scope leaves nothing out but what is other users'.
 func (s scope) everything() bool { return len(s.others) == 0 }
 
-func (s scope) equal(o scope) bool { return s.user == o.user && slices.Equal(s.clinics, o.clinics) }
+func (s scope) equal(o scope) bool {
+	return s.user == o.user && slices.Equal(s.clinics, o.clinics) && maps.Equal(s.others, o.others)
+}
 
 // clinicColumn is the column that says which clinic a row is of, "" if the table has none.
 func (t *Table) clinicColumn() string {
@@ -110,35 +110,48 @@ func (s *state) sees(x row) (bool, error) {
 		return true, nil
 	case x.table.Name == "patients":
 		return s.seesPatient(x), nil
-	case !x.table.isChart() && x.table.clinicColumn() == "":
-		return true, nil
-	case x.table.clinicColumn() != "" && (x.text(x.table.clinicColumn()) != "" || !x.table.isChart()):
-		return !s.others[x.text(x.table.clinicColumn())], nil
+	case !x.table.isChart() || s.knows(x):
+		return !s.others[x.clinic()], nil
 	}
 	return s.seesChart(x)
 }
+
+// knows tells whether a row names a clinic that is known.
+func (s *scope) knows(x row) bool {
+	of := x.clinic()
+	return s.others[of] || slices.Contains(s.clinics, of)
+}
+
+// clinic is the clinic that a row names, "" if none.
+func (x row) clinic() string { return x.text(x.table.clinicColumn()) }
 
 func (s *state) seesPatient(x row) bool {
 	return !s.others[x.text("primary_clinic_id")] || s.linked[x.id] > 0
 }
 
-// seesChart is for what has no clinic of its own: it follows its visit, else its patient.
+// seesChart is for what names no clinic that is known: it follows its visit, and what that
+// does not say, its patient.
 func (s *state) seesChart(x row) (bool, error) {
+	patient := x.text("patient_id")
 	if visit := x.text("visit_id"); visit != "" {
-		if v, there, err := s.row("visits", visit); err != nil || there {
-			return there && !s.others[v.text("clinic_id")], err
+		v, there, err := s.row("visits", visit)
+		if err != nil || there && s.knows(v) {
+			return err == nil && !s.others[v.clinic()], err
+		}
+		if there && patient == "" {
+			patient = v.text("patient_id")
 		}
 	}
-	p, there, err := s.row("patients", x.text("patient_id"))
+	p, there, err := s.row("patients", patient)
 	if err != nil || !there {
-		return !there, err
+		return err == nil, err
 	}
 	return s.seesPatient(p), nil
 }
 
 // brings is the patient whom a row brings into the scope, "" if none.
 func (s *state) brings(x row) string {
-	if x.deleted || !slices.Contains(links, x.table.Name) || !slices.Contains(s.clinics, x.text(x.table.clinicColumn())) {
+	if x.deleted || !slices.Contains(links, x.table.Name) || !slices.Contains(s.clinics, x.clinic()) {
 		return ""
 	}
 	return x.text("patient_id")
