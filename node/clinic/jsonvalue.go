@@ -2,8 +2,8 @@ package clinic
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext" // JSON as it stands, value by value
@@ -16,28 +16,36 @@ var errNumber = errors.New("a number is larger than any that can be kept")
 // readValue reads a JSON value. A number without point or exponent that is too long for an
 // integer is kept as the app has it, as a float.
 func readValue(raw jsontext.Value) (crdt.Value, error) {
-	return readNested(raw, 0)
+	// All of it is read by one decoder, into one buffer: a copy for each list inside another
+	// would make much of little.
+	return appendNested(nil, jsontext.NewDecoder(bytes.NewBuffer(raw)), 0)
 }
 
-func readNested(raw jsontext.Value, depth int) (crdt.Value, error) {
+// appendNested adds the value that comes next.
+func appendNested(b crdt.Value, dec *jsontext.Decoder, depth int) (crdt.Value, error) {
 	if depth > crdt.MaxValueDepth {
 		return nil, errors.New("it has too many lists and objects inside one another")
 	}
-	switch raw.Kind() {
-	case 'n':
-		return crdt.Null, nil
-	case 't', 'f':
-		return flag(raw.Kind() == 't'), nil
-	case '"':
-		var text string
-		err := json.Unmarshal(raw, &text)
-		return crdt.Text(text), err
-	case '0':
-		return readJSONNumber(string(raw))
+	switch dec.PeekKind() {
 	case '[':
-		return readItems(raw, depth)
+		return appendItems(b, dec, depth)
+	case '{':
+		return appendMembers(b, dec, depth)
 	}
-	return readMembers(raw, depth)
+	token, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '"':
+		return crdt.AppendText(b, token.String()), nil
+	case 't', 'f':
+		return append(b, flag(token.Bool())...), nil
+	case 'n':
+		return append(b, crdt.Null...), nil
+	}
+	n, err := readJSONNumber(token.String())
+	return append(b, n...), err
 }
 
 func readJSONNumber(text string) (crdt.Value, error) {
@@ -51,40 +59,30 @@ func readJSONNumber(text string) (crdt.Value, error) {
 	return crdt.Float(f), nil
 }
 
-func readItems(raw jsontext.Value, depth int) (crdt.Value, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+func appendItems(b crdt.Value, dec *jsontext.Decoder, depth int) (crdt.Value, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
 	}
-	var items []crdt.Value
-	for dec.PeekKind() != ']' {
-		item, err := dec.ReadValue()
-		if err != nil {
+	head, count := len(b), 0
+	for ; dec.PeekKind() != ']'; count++ {
+		var err error
+		if b, err = appendNested(b, dec, depth+1); err != nil {
 			return nil, err
 		}
-		v, err := readNested(item.Clone(), depth+1)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, v)
 	}
-	return crdt.Array(items), nil
+	_, err := dec.ReadToken()
+	return slices.Insert(b, head, crdt.AppendArray(nil, count)...), err
 }
 
-func readMembers(raw jsontext.Value, depth int) (crdt.Value, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+func appendMembers(b crdt.Value, dec *jsontext.Decoder, depth int) (crdt.Value, error) {
 	var fields []crdt.Field
 	err := members(dec, func(name string) error {
-		item, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		v, err := readNested(item.Clone(), depth+1)
+		v, err := appendNested(nil, dec, depth+1)
 		fields = append(fields, crdt.Field{Key: name, Value: v})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return crdt.Object(fields), nil
+	return append(b, crdt.Object(fields)...), nil
 }
