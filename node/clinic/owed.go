@@ -41,25 +41,28 @@ func owe(look Look, client string, presented int64, rows []crdt.RecordKey) ([]*c
 	return split(e)
 }
 
-// readOwed reads which rows are marked since the phone got its watermark.
+// readOwed reads which rows were marked since the phone got its watermark. It goes by who
+// wrote a mark: one that was dropped may come again with the same value.
 func (x *pull) readOwed() error {
-	key := crdt.RecordKey{Collection: Owed, ID: x.Client}
-	r, err := x.Look.Record(key)
+	r, err := x.Look.Record(crdt.RecordKey{Collection: Owed, ID: x.Client})
 	if err != nil || r == nil || r.Empty() {
 		return err
 	}
-	h, err := x.then.of(key)
-	if err != nil {
-		return err
-	}
-	before := map[crdt.RecordKey]crdt.Value{}
-	if h.Record != nil {
-		before = marked(h.Record)
+	rows := map[string]crdt.RecordKey{}
+	for key := range marked(r) {
+		if TableOf(key.Collection) != nil {
+			rows[owedPath(key)] = key
+		}
 	}
 	x.owed = map[crdt.RecordKey]bool{}
-	for key, mark := range marked(r) {
-		if TableOf(key.Collection) != nil && !mark.Equal(before[key]) {
-			x.owed[key] = true
+	for _, t := range r.Living() {
+		if x.then.past.Holds(t.Ref) {
+			continue
+		}
+		for i := range t.Change.Writes {
+			if key, is := rows[t.Change.Writes[i].Path]; is {
+				x.owed[key] = true
+			}
 		}
 	}
 	return nil

@@ -363,6 +363,12 @@ func TestForcedUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := d.record("patients", id)
+	if n := len(d.held()); n > 0 {
+		t.Errorf("%d rows held back", n)
+	}
+	if after.Updated != before.Updated {
+		t.Error("a forced upload of nothing new wrote the record")
+	}
 	if !after.Fields.Equal(before.Fields) || len(after.Conflicts) > 0 {
 		t.Errorf("a forced upload of nothing new changed the record: %d conflicts", len(after.Conflicts))
 	}

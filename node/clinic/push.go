@@ -161,7 +161,7 @@ func (x *push) edit(p *pushedRow) (e *crdt.Edit, why string, err error) {
 		w.edit.Undelete = true
 	}
 	e = w.edit
-	if len(e.Set)+len(e.Max)+len(e.Remove) == 0 && !e.Undelete && !w.isNew() {
+	if len(e.Set)+len(e.Remove) == 0 && (len(e.Max) == 0 || w.merelyNoted()) && !e.Undelete && !w.isNew() {
 		return nil, "", nil
 	}
 	var had *row
@@ -169,6 +169,12 @@ func (x *push) edit(p *pushedRow) (e *crdt.Edit, why string, err error) {
 		had = &w.had
 	}
 	return e, x.rights.refuseWrite(w.row(), had), nil
+}
+
+// merelyNoted tells of a row of which nothing but times differs that nobody edited it: the app
+// sets them when it notes that the row was pushed.
+func (w *rowWriter) merelyNoted() bool {
+	return w.pushed.status != statusCreated && w.pushed.status != statusUpdated
 }
 
 // A rowWriter turns one row into an edit.
@@ -199,13 +205,20 @@ func (x *push) writer(p *pushedRow) (*rowWriter, error) {
 		}
 		return w, err
 	}
+	if w.table != nil && p.status != statusCreated {
+		if err := w.readLater(); err != nil {
+			return nil, err
+		}
+	}
 	r, err := x.Look.Record(p.key())
 	w.all = w.all || r == nil || r.Empty() // of a record that nobody has all is new
 	return w, err
 }
 
 // isNew tells whether there is no such record yet as far as the phone knows.
-func (w *rowWriter) isNew() bool { return w.base == nil && w.all && !w.pushed.removed }
+func (w *rowWriter) isNew() bool {
+	return w.base == nil && len(w.later) == 0 && w.all && !w.pushed.removed
+}
 
 // column takes in one column.
 func (w *rowWriter) column(name string, v crdt.Value) error {
@@ -238,17 +251,18 @@ func (w *rowWriter) column(name string, v crdt.Value) error {
 // has tells whether the phone has had that value all along. What was never written it has
 // as the app fills it in.
 func (w *rowWriter) has(name string, v crdt.Value) bool {
-	if w.base == nil {
-		return false
-	}
-	if i := w.table.index(name); i >= 0 {
+	i := w.table.index(name)
+	if i >= 0 {
 		typed := w.table.Columns[i].typed(v)
 		if !w.named(name) && slices.ContainsFunc(w.later, func(x row) bool { return x.columns[i].Equal(typed) }) {
 			return true
 		}
+		if w.base == nil {
+			return false
+		}
 		return w.had.columns[i].Equal(typed) && (typed.Equal(v) || member(w.fields, name) != nil)
 	}
-	return member(w.fields, name).Equal(v)
+	return w.base != nil && member(w.fields, name).Equal(v)
 }
 
 // named tells whether the app says of a column that it was edited.
