@@ -26,10 +26,13 @@ func (a *app) conflictsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return answer(a, doc, func(w io.Writer, doc conflictsDoc) {
+				say := func() {}
+				err = answer(a, doc, func(w io.Writer, doc conflictsDoc) {
 					printConflicts(w, doc, names)
-					a.sayConflicts(doc.Conflicts)
+					say = func() { a.sayConflicts(doc.Conflicts) } // once the list is out
 				})
+				say()
+				return err
 			})
 		},
 	}

@@ -78,8 +78,25 @@ func (a *app) phone(ctx context.Context, show phoneShow) error {
 			return a.printDocument(raw)
 		}
 		a.showPairing(p, show)
-		return a.listPhones(ctx, c, raw)
+		a.sayHowMany(p)
+		return nil
 	})
+}
+
+// sayHowMany says how many phones there are, below the code that somebody scans.
+func (a *app) sayHowMany(p *api.Phones) {
+	held := 0
+	for i := range p.Phones {
+		held += len(p.Phones[i].Held)
+	}
+	switch {
+	case len(p.Phones) == 0:
+		a.say("No phone has logged in yet.")
+	case held > 0:
+		a.say("%d phones have logged in, and %d rows of theirs are held back: musafir phone list", len(p.Phones), held)
+	default:
+		a.say("%d phones have logged in: musafir phone list", len(p.Phones))
+	}
 }
 
 // servedPhones are the phones once they are served, if that can be.

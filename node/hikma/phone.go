@@ -195,7 +195,8 @@ func (s *Server) RequireApproval() (bool, error) {
 	return fieldAt(v.Fields, approvalField).Equal(crdt.True) || besides(v, approvalField, crdt.True), nil
 }
 
-// SetRequireApproval says whether the camp lets in only phones that somebody approved.
+// SetRequireApproval says whether the camp lets in only phones that somebody approved. Those
+// that have been let in so far are.
 func (s *Server) SetRequireApproval(ctx context.Context, required bool) error {
 	r, err := s.cfg.Backend.Record(settingsKey)
 	if err != nil {
@@ -204,8 +205,25 @@ func (s *Server) SetRequireApproval(ctx context.Context, required bool) error {
 	value := crdt.False
 	if required {
 		value = crdt.True
+		if err := s.approveAll(ctx); err != nil {
+			return err
+		}
 	}
 	return s.settle(ctx, settingsKey, r, approvalField, value)
+}
+
+// approveAll approves the phones that are let in now.
+func (s *Server) approveAll(ctx context.Context) error {
+	if required, err := s.RequireApproval(); err != nil || required {
+		return err
+	}
+	phones, err := s.Phones()
+	for i := 0; i < len(phones) && err == nil; i++ {
+		if !phones[i].Revoked && !phones[i].Approved {
+			err = s.Approve(ctx, phones[i].Client)
+		}
+	}
+	return err
 }
 
 // Refusals of phones.
