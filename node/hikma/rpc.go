@@ -77,7 +77,7 @@ var (
 
 // rpc opens a request and does what it asks.
 func (s *Server) rpc(c *call, kind *rpcKind) error {
-	body, done, err := s.bodies.read(c)
+	body, done, err := s.bodies.read(c, s.sessions.trusts)
 	if err != nil {
 		return err
 	}

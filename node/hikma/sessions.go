@@ -100,6 +100,9 @@ func (s *sessions) trust(client string, shown *session) bool {
 	return true
 }
 
+// trusts tells whether somebody showed to be a client.
+func (s *sessions) trusts(client string) bool { return s.seen.Contains(client) }
+
 // end forgets some of the sessions of a client.
 func (s *sessions) end(client string, which func(*session) bool) {
 	if strange, ok := s.strangers.Get(client); ok {
