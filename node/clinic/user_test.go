@@ -50,15 +50,16 @@ func TestUserPassword(t *testing.T) {
 func TestUserApart(t *testing.T) {
 	yes, no := true, false
 	key := clinic.PasswordWant("u", "", "", nil).Key
+	older, other, newer := hash, strings.Replace(hash, "$2a", "$2b", 1), strings.Replace(hash, "$2a", "$2y", 1)
 	w := newWorld(t)
-	w.write(&crdt.Edit{Key: key, Set: clinic.PasswordWant("u", "", "old", &yes).Set, Seen: &crdt.Seen{}})
-	w.write(&crdt.Edit{Key: key, Set: clinic.PasswordWant("u", "", "other", &no).Set, Seen: &crdt.Seen{}})
-	if got, disabled := clinic.Admission(w.records[key]); got != "other" || !disabled {
+	w.write(&crdt.Edit{Key: key, Set: clinic.PasswordWant("u", "", older, &yes).Set, Seen: &crdt.Seen{}})
+	w.write(&crdt.Edit{Key: key, Set: clinic.PasswordWant("u", "", other, &no).Set, Seen: &crdt.Seen{}})
+	if got, disabled := clinic.Admission(w.records[key]); got != other || !disabled {
 		t.Errorf("apart: %s, disabled %v", got, disabled)
 	}
 	w.write(clinic.PasswordEdit(w.records[key], clinic.PasswordWant("u", "", "", &no)))
-	w.write(clinic.PasswordEdit(w.records[key], clinic.PasswordWant("u", "", "new", nil)))
-	if got, disabled := clinic.Admission(w.records[key]); got != "new" || disabled {
+	w.write(clinic.PasswordEdit(w.records[key], clinic.PasswordWant("u", "", newer, nil)))
+	if got, disabled := clinic.Admission(w.records[key]); got != newer || disabled {
 		t.Errorf("decided: %s, disabled %v", got, disabled)
 	}
 	if c := w.records[key].View().Conflicts; len(c) > 0 {
@@ -66,6 +67,19 @@ func TestUserApart(t *testing.T) {
 	}
 	if got, disabled := clinic.Admission(nil); got != "" || disabled {
 		t.Errorf("nobody: %q, %v", got, disabled)
+	}
+}
+
+// What stands where a password's hash belongs, and is none that a device can compare with,
+// lets nobody in.
+func TestAdmissionOfNoHash(t *testing.T) {
+	key := clinic.PasswordWant("u", "", "", nil).Key
+	for _, x := range []string{strings.Replace(hash, "$10$", "$31$", 1), strings.Replace(hash, "$10$", "$16$", 1), hash + "x", "camel river", ""} {
+		w := newWorld(t)
+		w.write(&crdt.Edit{Key: key, Set: []crdt.Field{{Key: "hash", Value: crdt.Text(x)}, {Key: "disabled", Value: crdt.True}}})
+		if got, disabled := clinic.Admission(w.records[key]); got != "" || !disabled {
+			t.Errorf("%q: %q, disabled %v", x, got, disabled)
+		}
 	}
 }
 

@@ -80,6 +80,18 @@ func TestNobodyLooksLikeSomebody(t *testing.T) {
 	}
 }
 
+// A hash that takes days to compare with keeps nobody busy.
+func TestCostlyHash(t *testing.T) {
+	s := newSite(t)
+	s.set("users", "costly", "name", "B", "email", "b@example.org", "role", "provider")
+	s.set(clinic.Passwords, "costly", "hash", strings.Replace(hashed(t, secret), "$04$", "$31$", 1))
+	a := s.app(phone1).shake()
+	status, text := a.logIn("b@example.org", secret)
+	a.wants("login of whose hash it is", status, text, 401)
+	status, text = a.logIn(amina, secret)
+	a.wants("login of another", status, text, 200)
+}
+
 // Rows that came from elsewhere may share an address.
 func TestSameAddress(t *testing.T) {
 	s := newSite(t)

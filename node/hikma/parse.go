@@ -108,6 +108,23 @@ func parseEnvelope(body []byte) (e envelope, err error) {
 	return e, checkClient(e.client)
 }
 
+// clientAtHead is the client with which an envelope begins, as it does in the app.
+func clientAtHead(begun []byte) (string, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(begun), tolerant...)
+	var head [3]string
+	for i := range head {
+		t, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		head[i] = t.String()
+	}
+	if head[0] != "{" || head[1] != "client_id" {
+		return "", badRequest(`A request of this size begins with "client_id".`)
+	}
+	return head[2], checkClient(head[2])
+}
+
 // decoded are the bytes of a string. Its letters are none that JSON escapes.
 func decoded(value jsontext.Value) ([]byte, error) {
 	if value.Kind() != jsontext.KindString {

@@ -3,8 +3,12 @@ package hikma
 import (
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"musafir/node/clinic"
 )
@@ -40,22 +44,143 @@ func TestHandshakesOfOthers(t *testing.T) {
 
 func TestSessionsAreFew(t *testing.T) {
 	s := newSessions()
-	for i := range 3 * keysPerClient {
-		s.begin("one", session{key: sessionKey{byte(i)}})
-		s.trust("one", session{key: sessionKey{100, byte(i)}})
+	for range 3 * keysPerClient {
+		shown := &session{}
+		s.begin("one", shown)
+		s.trust("one", shown)
+		s.begin("two", &session{})
 	}
-	if n := len(s.of("one")); n != 2*keysPerClient {
-		t.Errorf("a client has %d sessions", n)
+	if one, two := len(s.of("one")), len(s.of("two")); one != 1 || two != keysPerClient {
+		t.Errorf("a client has %d sessions, a stranger %d", one, two)
 	}
 	for i := range 2 * clientsMax {
-		s.begin(fmt.Sprint(i), session{})
+		s.begin(fmt.Sprint(i), &session{})
 	}
 	if n := s.strangers.Len(); n != clientsMax {
 		t.Errorf("%d clients are kept in mind", n)
 	}
-	if len(s.of("one")) != keysPerClient {
+	if len(s.of("one")) != 1 {
 		t.Error("strangers crowded out a phone that showed who it is")
 	}
+}
+
+const changesNone = `{"command":"sync_push","data":{"changes":{},"lastPulledAt":%d},"token":%q}`
+
+// Who listened and sends again what a phone sent changes nothing.
+func TestReplay(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	first := a.seal("command", fmt.Sprintf(changesNone, 1, a.token))
+	query := a.seal("query", fmt.Sprintf(`{"query":"sync_pull","token":%q}`, a.token))
+	unsent := a.seal("command", fmt.Sprintf(changesNone, 2, a.token))
+	post := func(what, path, body string, want int) {
+		t.Helper()
+		status, b := a.post(path, body)
+		a.wants(what, status, string(b), want)
+	}
+	post("a push", "/rpc/command", first, 200)
+	post("the same again", "/rpc/command", first, 409)
+	post("a pull", "/rpc/query", query, 200)
+	post("the same again", "/rpc/query", query, 409)
+	a.shake()
+	if status, text := a.pull(); status != 200 {
+		t.Fatalf("a pull in a new session: %d %s", status, text)
+	}
+	post("a push of the session before, after the session", "/rpc/command", first, 409)
+	post("one that was kept from coming", "/rpc/command", unsent, 409)
+	status, text := a.pull()
+	a.wants("a pull after all that", status, text, 200)
+	if len(s.sync.pushes) != 1 || len(s.sync.pulls) != 3 {
+		t.Errorf("the clinic was told %d pushes and %d pulls", len(s.sync.pushes), len(s.sync.pulls))
+	}
+}
+
+// A session whose nonces are too many to remember ends, and the phone begins another.
+func TestSessionEnds(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	first := a.seal("query", fmt.Sprintf(`{"query":"sync_pull","token":%q}`, a.token))
+	a.post("/rpc/query", first)
+	for i := range noncesMax - 2 {
+		if status, text := a.pull(); status != 200 {
+			t.Fatalf("pull %d: %d %s", i, status, text)
+		}
+	}
+	for range 2 {
+		status, text := a.pull()
+		a.wants("one more", status, text, 409)
+	}
+	if status, b := a.post("/rpc/query", first); status != 409 {
+		t.Errorf("the first again: %d %s", status, b)
+	}
+	status, text := a.shake().pull()
+	a.wants("in a new session", status, text, 200)
+}
+
+// What a phone asks is done one after the other, and what waited in a session that ended
+// meanwhile is not done.
+func TestTurns(t *testing.T) {
+	s := newSite(t)
+	a, b := s.in(phone1), s.in(phone2)
+	old := *a
+	a.shake()
+	begun, release := make(chan bool), make(chan bool)
+	s.sync.pull = func(w io.Writer) error {
+		begun <- true
+		<-release
+		_, err := io.WriteString(w, pulled)
+		return err
+	}
+	var all errgroup.Group
+	ask := func(x app, want int) {
+		all.Go(func() error {
+			if status, text := x.pull(); status != want {
+				return fmt.Errorf("%d %s, want %d", status, text, want)
+			}
+			return nil
+		})
+	}
+	ask(old, 200) // nobody knows yet that there is a newer one
+	<-begun
+	ask(*a, 200)
+	for s.hikma.turns.waiting(phone1) < 2 {
+		runtime.Gosched()
+	}
+	ask(old, 409)
+	for s.hikma.turns.waiting(phone1) < turnsWanted {
+		runtime.Gosched()
+	}
+	status, text := a.pull()
+	a.wants("one too many", status, text, 503)
+	ask(*b, 200) // another phone waits for none of them
+	<-begun
+	release <- true
+	release <- true
+	<-begun
+	release <- true
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.hikma.turns.of); n != 0 {
+		t.Errorf("%d phones have a turn of which none asks", n)
+	}
+	leave, err := s.hikma.turns.take(t.Context(), phone1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave()
+	s.hikma.turns.wait = time.Millisecond
+	status, text = a.pull()
+	a.wants("one that waited in vain", status, text, 503)
+}
+
+func (t *turns) waiting(client string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x := t.of[client]; x != nil {
+		return x.wanted
+	}
+	return 0
 }
 
 func TestTokenIsOfItsPhone(t *testing.T) {

@@ -50,7 +50,7 @@ func (s *Server) handshake(c *call) error {
 	if err != nil {
 		return badRequest("%v", err)
 	}
-	s.sessions.begin(client, session{key, plain(name, phoneNameBytesMax)})
+	s.sessions.begin(client, &session{key: key, name: plain(name, phoneNameBytesMax)})
 	_, camp := s.cfg.Backend.Camp()
 	id, own := s.Hub()
 	c.json(http.StatusOK, map[string]any{"hub_public_key": own, "hub_id": id, "hub_name": camp, "success": true})
@@ -67,14 +67,17 @@ type asked struct {
 	request
 	kind    *rpcKind
 	client  string
-	session session
+	session *session
 }
 
-var errNoSession = &Refusal{http.StatusConflict, "There is no session with this phone: shake hands first. It may have ended because musafir was restarted."}
+var (
+	errNoSession = &Refusal{http.StatusConflict, "There is no session with this phone: shake hands first. It may have ended because musafir was restarted, or because the phone shook hands again."}
+	errAgain     = &Refusal{http.StatusConflict, "This request came before, and is not done twice. Sync again."}
+)
 
 // rpc opens a request and does what it asks.
 func (s *Server) rpc(c *call, kind *rpcKind) error {
-	body, done, err := s.bodies.read(c)
+	body, done, err := s.bodies.read(c, s.sessions.trusts)
 	if err != nil {
 		return err
 	}
@@ -107,6 +110,9 @@ func (s *Server) opened(body []byte, kind *rpcKind) (*asked, error) {
 		if !ok {
 			continue
 		}
+		if err := s.sessions.use(e.client, session, [nonceBytes]byte(e.payload)); err != nil {
+			return nil, err
+		}
 		q, err := parseRequest(raw, kind)
 		return &asked{q, kind, e.client, session}, err
 	}
@@ -123,7 +129,9 @@ func (s *Server) login(c *call, a *asked) error {
 	if err != nil {
 		return err
 	}
-	s.sessions.trust(a.client, a.session)
+	if !s.sessions.trust(a.client, a.session) {
+		return errNoSession
+	}
 	doc, err := json.Marshal(l.sealed())
 	if err != nil {
 		return err
@@ -142,7 +150,15 @@ func (s *Server) sync(c *call, a *asked, do func(ctx context.Context, who Who) e
 	if err != nil {
 		return err
 	}
-	s.sessions.trust(a.client, a.session)
+	leave, err := s.turns.take(c.r.Context(), a.client)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	// Only now: what waited may have become old.
+	if !s.sessions.trust(a.client, a.session) {
+		return errNoSession
+	}
 	if s.cfg.Sync == nil {
 		return errNoSync
 	}

@@ -23,6 +23,7 @@ type Server struct {
 	own      *ecdh.PrivateKey
 	tokenKey []byte
 	sessions *sessions
+	turns    *turns
 	bodies   *bodies
 	guesses  *guesses
 	synced   *lru.Cache[string, time.Time] // when each phone did here, last
@@ -44,7 +45,7 @@ func New(cfg Config) *Server {
 	if err != nil {
 		panic("make the hub's key: " + err.Error()) // any 32 bytes are one
 	}
-	s := &Server{cfg: cfg, own: own, tokenKey: derive(cfg.Secret[:], "", tokenKeyInfo), sessions: newSessions(), bodies: newBodies(),
+	s := &Server{cfg: cfg, own: own, tokenKey: derive(cfg.Secret[:], "", tokenKeyInfo), sessions: newSessions(), turns: newTurns(), bodies: newBodies(),
 		guesses: newGuesses(), synced: newCache[time.Time](clientsMax), nobody: sync.OnceValue(hashOfNobody)}
 	s.mux = s.routes()
 	return s

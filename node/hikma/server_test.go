@@ -1,9 +1,11 @@
 package hikma
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -335,6 +337,111 @@ func TestLargeBodies(t *testing.T) {
 	}
 	if !s.hikma.bodies.room.TryAcquire(largeBytesAtOnce) {
 		t.Error("the room of a large body was not given back")
+	}
+}
+
+// send begins a request of so many bytes with some of them, and leaves it there.
+func (s *site) send(size int, begun string) net.Conn {
+	s.t.Helper()
+	c, err := net.Dial("tcp", s.server.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	if _, err := fmt.Fprintf(c, "POST /rpc/command HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, begun); err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+func (a *app) pushLarge() (int, string) {
+	a.t.Helper()
+	return a.command("sync_push", map[string]any{"changes": map[string]any{"notes": strings.Repeat("x", 2*smallBytes)}})
+}
+
+// Whoever did not show who it is gets no room for what it says it will send.
+func TestLargeBodiesOfStrangers(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	for range 3 {
+		s.send(48<<20, "{")
+	}
+	for begun, want := range map[string]int{`{"client_id":"` + phone2 + `","payload":"`: 409, `{"payload":"`: 400, `[`: 400, `{"client_id":"a b","payload":"`: 400} {
+		c := s.send(48<<20, begun+strings.Repeat("A", smallBytes))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != want {
+			t.Errorf("%s: %v %v, want %d", begun, resp, err, want)
+		}
+	}
+	if status, text := a.pushLarge(); status != 200 {
+		t.Errorf("a large push of a phone that showed who it is: %d %s", status, text)
+	}
+	if !s.hikma.bodies.room.TryAcquire(largeBytesAtOnce) {
+		t.Error("strangers have room")
+	}
+}
+
+// Who says that it is another phone takes no more room than that one has.
+func TestLargeBodiesOfOne(t *testing.T) {
+	s := newSite(t)
+	a, b := s.in(phone1), s.in(phone2)
+	c := s.send(48<<20, `{"client_id":"`+phone1+`","payload":"`+strings.Repeat("A", smallBytes))
+	has := func() bool {
+		s.hikma.bodies.mu.Lock()
+		defer s.hikma.bodies.mu.Unlock()
+		return s.hikma.bodies.large[phone1]
+	}
+	for !has() {
+		runtime.Gosched()
+	}
+	status, text := a.pushLarge()
+	a.wants("a second one of a phone", status, text, 503)
+	status, text = b.pushLarge()
+	b.wants("one of another phone", status, text, 200)
+	c.Close()
+	for has() {
+		runtime.Gosched()
+	}
+	status, text = a.pushLarge()
+	a.wants("one after the first broke off", status, text, 200)
+}
+
+// A body that says nothing of its size may be small.
+func TestBodyOfNoSize(t *testing.T) {
+	s := newSite(t)
+	a := s.in(phone1)
+	body := a.seal("query", fmt.Sprintf(`{"query":"sync_pull","token":%q}`, a.token))
+	resp, err := http.Post(s.server.URL+"/rpc/query", "application/json", io.MultiReader(strings.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != 200 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
+// Large bodies keep coming, or end.
+func TestPace(t *testing.T) {
+	for _, x := range []struct{ bytes, every, want int }{ // of a piece, seconds between them, bytes that come through
+		{1 << 10, 60, 2 << 10}, {240 << 10, 60, 1 << 20}, {1 << 20, 3600, 1 << 20}, {4 << 10, 1, 1 << 20}, {2 << 10, 1, 240 << 10},
+	} {
+		now := time.Now()
+		read := 0
+		err := func() error {
+			r := &paced{from: neverEnding{}, now: func() time.Time { return now }, since: now}
+			for read < 1<<20 {
+				now = now.Add(time.Duration(x.every) * time.Second)
+				n, err := r.Read(make([]byte, x.bytes))
+				read += n
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}()
+		if ended := err != nil; ended != (x.want < 1<<20) || ended && (read != x.want || !errors.Is(err, errSlow)) {
+			t.Errorf("%d bytes each %d s: %d came, %v", x.bytes, x.every, read, err)
+		}
 	}
 }
 
