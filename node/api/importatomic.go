@@ -30,6 +30,12 @@ func importAtomic(ctx context.Context, in *lineSource, w *lineWriter) error {
 	if w.report.Failed > 0 {
 		return refusedAtomic(w.report)
 	}
+	if lines, err = w.counted(lines); err != nil {
+		return err
+	}
+	if w.report.Failed > 0 {
+		return refusedAtomic(w.report)
+	}
 	if err := w.writeAtomic(ctx, lines); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (s *Server) importLines(c *call) error {
 	default:
 		return &problem{Status: http.StatusUnsupportedMediaType, Detail: "An import is sent as it is or with gzip."}
 	}
-	w := &lineWriter{backend: s.backend, author: author, report: &importReport{Errors: []lineError{}}}
+	w := &lineWriter{backend: s.backend, author: author, report: &importReport{Errors: []lineError{}}, busy: map[crdt.RecordKey]bool{}}
 	in := &lineSource{s: s, in: c.r.Body, w: w}
 	take := importEach
 	if atomic {
@@ -112,7 +112,8 @@ func ended(ctx context.Context, w *lineWriter, end error) error {
 // A line is one record of an import on its way.
 type line struct {
 	number int
-	edit   *crdt.Edit
+	said   *crdt.Edit // by the line
+	edit   *crdt.Edit // that is done
 	end    *crdt.Edit // the deletion that follows; nil if none does
 	bytes  int        // of its change, once it was composed
 }
@@ -154,9 +155,13 @@ func (x *lineSource) next() (*line, error) {
 		x.w.report.fail(number, err)
 		return nil, nil
 	}
-	edit, end := clinic.Shape(lineEdit(read), time.Now().UnixMilli())
-	return &line{number: number, edit: edit, end: end}, nil
+	l := &line{number: number, said: lineEdit(read)}
+	l.shape()
+	return l, nil
 }
+
+// shape makes of what the line says what is done.
+func (l *line) shape() { l.edit, l.end = clinic.Shape(l.said, time.Now().UnixMilli()) }
 
 // inputProblem is about a stream that ended before its proper end.
 func inputProblem(err error) error {

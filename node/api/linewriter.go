@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 )
 
 // Lines are written many to an entry, and many entries are under way at once.
@@ -27,6 +28,7 @@ type lineWriter struct {
 	flight []flight // in the order in which they were submitted
 	busy   map[crdt.RecordKey]bool
 	ends   []*line // deletions, for when the fields are written
+	counts importCounts
 }
 
 type flight struct {
@@ -44,6 +46,11 @@ func (w *lineWriter) add(ctx context.Context, l *line) error {
 	changes, err := w.check(l)
 	if err != nil || !changes {
 		return err
+	}
+	if is, err := clinic.CountsAnew(l.said, w.backend); err != nil {
+		return err
+	} else if is {
+		return w.countLater(ctx, l)
 	}
 	return w.write(ctx, l)
 }
@@ -87,9 +94,6 @@ func (w *lineWriter) write(ctx context.Context, l *line) error {
 		if err := w.submit(ctx); err != nil {
 			return err
 		}
-	}
-	if w.busy == nil {
-		w.busy = map[crdt.RecordKey]bool{}
 	}
 	w.busy[l.edit.Key] = true
 	w.chunk = append(w.chunk, l)
@@ -187,8 +191,19 @@ func isRefused(err error) bool {
 	return errors.As(err, &edit) || errors.As(err, &limit)
 }
 
-// flush writes what is left, and then the deletions, and waits for all of it.
+// flush writes what is left, and then the deletions and the counts, and waits for all of it.
 func (w *lineWriter) flush(ctx context.Context) error {
+	if err := w.flushFields(ctx); err != nil || len(w.counts.lines) == 0 {
+		return err
+	}
+	if err := w.writeCounts(ctx); err != nil {
+		_ = w.drain(ctx)
+		return err
+	}
+	return w.flushFields(ctx)
+}
+
+func (w *lineWriter) flushFields(ctx context.Context) error {
 	if err := w.finish(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func (s *Server) transact(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.shape(edits); err != nil {
+		return err
+	}
 	receipt, err := s.backend.Write(c.r.Context(), crdt.Transaction{Edits: edits, Author: author, Note: note})
 	if err != nil {
 		return err
@@ -92,20 +95,29 @@ func readTransaction(body []byte) ([]*crdt.Edit, error) {
 			return nil, p.fail(errors.New("the record stands in the transaction twice"))
 		}
 		named[edits[i].Key] = true
-		if edits[i], err = shapedAtOnce(edits[i]); err != nil {
+		if err := edits[i].Contradiction(); err != nil {
 			return nil, err
 		}
 	}
 	return edits, nil
 }
 
+// shape makes of edits what is done of rows of the app.
+func (s *Server) shape(edits []*crdt.Edit) error {
+	err := clinic.CountStock(edits, s.backend)
+	for i := range edits {
+		if err != nil {
+			return err
+		}
+		edits[i], err = shapedAtOnce(edits[i])
+	}
+	return err
+}
+
 var errDeletes = errors.New("is_deleted: true deletes the record, which goes with no other change to it: write the other fields in a transaction before")
 
 // shapedAtOnce is the edit of a row of the app, as one that a transaction can do.
 func shapedAtOnce(e *crdt.Edit) (*crdt.Edit, error) {
-	if err := e.Contradiction(); err != nil {
-		return nil, err
-	}
 	fields, end := clinic.Shape(e, time.Now().UnixMilli())
 	if end == nil {
 		return fields, nil

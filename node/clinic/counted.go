@@ -9,26 +9,58 @@ type Source interface {
 }
 
 // CountStock makes edits that say how much of something is in stock a count: what was
-// dispensed up to now is in it.
-func CountStock(edits []*crdt.Edit, from Source) error {
+// dispensed up to now, and what they say themselves is dispensed, is in it.
+func CountStock(edits []*crdt.Edit, from Source) error { return countStock(edits, from, counts) }
+
+// CountImported does so with the edits of an import.
+func CountImported(edits []*crdt.Edit, from Source) error { return countStock(edits, from, CountsAnew) }
+
+func countStock(edits []*crdt.Edit, from Source, counts func(*crdt.Edit, Source) (bool, error)) error {
 	var sums dispensed
 	for _, e := range edits {
-		if e.Key.Collection != inventory || !counts(e) {
-			continue
-		}
-		if sums == nil {
-			var err error
-			if sums, err = dispensedUpTo(from); err != nil {
-				return err
-			}
-		}
-		at, err := shelfIn(e, from)
+		is, err := counts(e, from)
 		if err != nil {
 			return err
 		}
-		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[at])})
+		if !is {
+			continue
+		}
+		if sums == nil {
+			if sums, err = dispensedAfter(edits, from); err != nil {
+				return err
+			}
+		}
+		at, err := rowAfter(e, from)
+		if err != nil {
+			return err
+		}
+		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[shelfOf(at)])})
 	}
 	return nil
+}
+
+// CountsAnew tells of an edit of an import whether it is a count: not if it brings what had been
+// dispensed, nor if it says again what is there, as an import that is repeated does.
+func CountsAnew(e *crdt.Edit, from Source) (bool, error) {
+	if is, err := counts(e, from); err != nil || !is || said(e, dispensedBefore) != nil {
+		return false, err
+	}
+	had, err := fieldsIn(e.Key, from)
+	return err == nil && !said(e, available).Equal(member(had, available)), err
+}
+
+// counts tells whether an edit says how much there is. Who replaces a row by what was read of
+// it, to change something else, has not counted.
+func counts(e *crdt.Edit, from Source) (bool, error) {
+	if e.Key.Collection != inventory || numberOf(said(e, available)) == nil {
+		return false, nil
+	}
+	before := said(e, dispensedBefore)
+	if e.Replace == nil || before == nil {
+		return true, nil
+	}
+	had, err := fieldsIn(e.Key, from)
+	return !said(e, available).Equal(member(had, available)) || !before.Equal(member(had, dispensedBefore)), err
 }
 
 // said is what an edit makes of a field; nil if it leaves it.
@@ -44,10 +76,14 @@ func said(e *crdt.Edit, name string) crdt.Value {
 	return member(e.Patch, name)
 }
 
-func counts(e *crdt.Edit) bool { return numberOf(said(e, available)) != nil }
-
-// addTo adds a field to what an edit writes.
+// addTo adds a field to what an edit writes, in place of what it says of it.
 func addTo(e *crdt.Edit, f crdt.Field) {
+	for i := range e.Set {
+		if e.Set[i].Key == f.Key {
+			e.Set[i].Value = f.Value
+			return
+		}
+	}
 	switch {
 	case e.Replace != nil:
 		e.Replace = withMember(e.Replace, f)
@@ -68,29 +104,64 @@ func withMember(object crdt.Value, f crdt.Field) crdt.Value {
 	return crdt.Object(fields)
 }
 
-// shelfIn is the shelf of which an edit says how much there is.
-func shelfIn(e *crdt.Edit, from Source) (at shelf, err error) {
-	had := crdt.Value(crdt.EmptyObject)
-	r, err := from.Record(e.Key)
-	if err != nil {
-		return at, err
-	}
-	if r != nil && !r.Empty() {
-		had = r.View().Fields
-	}
-	text := func(name string) string {
-		if v := said(e, name); v != nil {
-			return textIn(v)
+// dispensedAfter is what is dispensed once edits are done.
+func dispensedAfter(edits []*crdt.Edit, from Source) (dispensed, error) {
+	sums, err := sumUp(func(visit func(*crdt.Record) (bool, error)) error { return from.Scan(dispensing, "", visit) })
+	done := map[string]row{}
+	for _, e := range edits {
+		if err != nil {
+			return nil, err
 		}
-		return textIn(member(had, name))
+		if e.Key.Collection == dispensing {
+			err = sums.edit(e, from, done)
+		}
 	}
-	return shelf{text("clinic_id"), text("drug_id"), text("batch_id")}, nil
+	return sums, err
 }
 
-func dispensedUpTo(from Source) (dispensed, error) {
-	sums, t := dispensed{}, TableOf(dispensing)
-	return sums, from.Scan(dispensing, "", func(r *crdt.Record) (bool, error) {
-		sums.add(rowOf(t, r), 1)
-		return true, nil
-	})
+// edit takes in what an edit makes of what was dispensed; done is what others did before.
+func (d dispensed) edit(e *crdt.Edit, from Source, done map[string]row) error {
+	had, again := done[e.Key.ID]
+	if !again {
+		r, err := from.Record(e.Key)
+		if err != nil {
+			return err
+		}
+		if had.deleted = true; r != nil && !r.Empty() {
+			had = rowOf(TableOf(dispensing), r)
+		}
+	}
+	now, err := rowAfter(e, from)
+	if err != nil {
+		return err
+	}
+	now.deleted = now.deleted || e.Delete
+	d.add(had, -1)
+	d.add(now, 1)
+	done[e.Key.ID] = now
+	return nil
+}
+
+// rowAfter is the row that an edit makes, as far as it is of a shelf.
+func rowAfter(e *crdt.Edit, from Source) (row, error) {
+	t := TableOf(e.Key.Collection)
+	x := row{table: t, id: e.Key.ID, columns: make([]crdt.Value, len(t.Columns))}
+	had, err := fieldsIn(e.Key, from)
+	for i, c := range t.Columns {
+		v := said(e, c.Name)
+		if v == nil && e.Replace == nil {
+			v = member(had, c.Name)
+		}
+		x.columns[i] = c.typed(v)
+	}
+	x.deleted = isTrue(said(e, isDeleted))
+	return x, err
+}
+
+func fieldsIn(key crdt.RecordKey, from Source) (crdt.Value, error) {
+	r, err := from.Record(key)
+	if err != nil || r == nil || r.Empty() {
+		return crdt.EmptyObject, err
+	}
+	return r.View().Fields, nil
 }

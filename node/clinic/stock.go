@@ -34,13 +34,15 @@ func (d dispensed) add(x row, sign float64) {
 }
 
 func dispensedIn(look Look) (dispensed, error) {
-	d := dispensed{}
-	t := TableOf(dispensing)
-	err := look.Scan(dispensing, "", false, func(r *crdt.Record) (bool, error) {
+	return sumUp(func(visit func(*crdt.Record) (bool, error)) error { return look.Scan(dispensing, "", false, visit) })
+}
+
+func sumUp(scan func(visit func(*crdt.Record) (bool, error)) error) (dispensed, error) {
+	d, t := dispensed{}, TableOf(dispensing)
+	return d, scan(func(r *crdt.Record) (bool, error) {
 		d.add(rowOf(t, r), 1)
 		return true, nil
 	})
-	return d, err
 }
 
 func number(v crdt.Value) float64 {
