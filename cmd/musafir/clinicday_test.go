@@ -244,6 +244,7 @@ func TestClinicDay(t *testing.T) {
 // TestPhoneCopies: a push is answered once as many devices hold it as are wanted, and not
 // before.
 func TestPhoneCopies(t *testing.T) {
+	notUnderRace(t) // it waits for as long as a push may
 	x := newClinicTeam(t, 2, "--copies", "2")
 	a := x.nurse(1, 0)
 	a.sync()
