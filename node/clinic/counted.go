@@ -26,7 +26,7 @@ func CountStock(edits []*crdt.Edit, from Source) error {
 		if err != nil {
 			return err
 		}
-		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[at])})
+		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[at].number())})
 	}
 	return nil
 }
