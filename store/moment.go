@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"math"
 	"slices"
 
 	"musafir/crdt"
@@ -58,6 +60,28 @@ func (m *Moment) Record(key crdt.RecordKey) (*crdt.Record, error) { return m.v.r
 // Touches are all held entries that touched a record, also those of which nothing
 // shows any more.
 func (m *Moment) Touches(key crdt.RecordKey) ([]*crdt.Touch, error) { return m.v.touches(key) }
+
+// Feed is the feed's random id and the last position given in it by then.
+func (m *Moment) Feed() (id [16]byte, position uint64) { return m.v.meta.Feed, m.v.meta.Position }
+
+// Changed visits the ids of a collection's records that changed after a position of the
+// feed, until visit returns false or an error. One may come several times, and some are of
+// records that are not there.
+func (m *Moment) Changed(collection string, after uint64, visit func(id string) (bool, error)) error {
+	if after == math.MaxUint64 {
+		return nil
+	}
+	prefix := collectionPrefix(keyRow, collection)[1:]
+	return m.v.scan([]byte{keyFeed}, feedKey(after+1), true, func(k, value []byte) (bool, error) {
+		return eachInRun(k, value, func(position uint64, name []byte) (bool, error) {
+			id, is := bytes.CutPrefix(name, prefix)
+			if position <= after || !is {
+				return true, nil
+			}
+			return visit(string(id))
+		})
+	})
+}
 
 // Scan visits the records of a collection in id order, beginning after an id ("": the
 // first), until visit returns false or an error: the live ones, or the deleted ones too.

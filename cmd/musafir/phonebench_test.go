@@ -156,7 +156,7 @@ func benchEntered(b *testing.B, x *team) {
 func BenchmarkPhonesAtOnce(b *testing.B) {
 	const phones, rounds = 50, 2 * stationCount
 	for _, rows := range []int{0, usualCamp} {
-		b.Run(fmt.Sprintf("%d-rows", rows), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%05d-rows", rows), func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				x := newClinicTeam(b, 1)

@@ -40,12 +40,11 @@ func (x *pull) relateStock() error {
 	if err != nil || !stocked {
 		return err
 	}
-	if x.stock, err = dispensedIn(x.Look); err != nil {
+	if x.stock, err = x.Dispensed.upTo(x.Look); err != nil {
 		return err
 	}
 	for _, b := range x.beliefs() {
-		b.stock = dispensed{}
-		if err := b.strictly().each(dispensing, func(had row) { b.stock.add(had, 1) }); err != nil {
+		if b.stock, err = x.stockOf(b); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func countStock(edits []*crdt.Edit, from Source, counts func(*crdt.Edit, Source)
 		if err != nil {
 			return err
 		}
-		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[shelfOf(at)])})
+		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[shelfOf(at)].number())})
 	}
 	return nil
 }

@@ -15,6 +15,10 @@ type Look interface {
 	// Scan visits the records of a collection in id order, after an id.
 	Scan(collection, after string, deletedToo bool, visit func(*crdt.Record) (bool, error)) error
 	Past(marks []crdt.Mark) (Past, error)
+	// Feed tells how far what changed is numbered, and Changed visits the records of a
+	// collection that changed after a number, some of them several times.
+	Feed() (id [16]byte, position uint64)
+	Changed(collection string, after uint64, visit func(id string) (bool, error)) error
 }
 
 // A Past is what somebody held who had certain marks.

@@ -26,6 +26,8 @@ type Pull struct {
 	// phone whose watermark this device does not know: it has been elsewhere and has what
 	// is there.
 	Alone func(crdt.Ref) bool
+
+	Dispensed *Dispensed // up to the moment of Look; nil: it is read
 }
 
 // A Form is how a row comes to a phone.

@@ -16,6 +16,7 @@ type Push struct {
 	Presented int64 // the watermark that the phone presented at the pull before
 	NowMs     int64
 	Rows      *Pushed
+	Dispensed *Dispensed // up to the moment of Look; nil: it is read
 }
 
 // A Batch is what becomes one entry.
@@ -311,7 +312,7 @@ func (x *push) dispensedFrom(at shelf) (float64, error) {
 			}
 		}
 	}
-	return x.had[at], nil
+	return x.had[at].number(), nil
 }
 
 // addSent adds a row that was dispensed and that nobody knew of.
@@ -422,7 +423,7 @@ func (p Push) Owed() ([]*crdt.Edit, error) {
 	var stock dispensed
 	if p.Rows.touchesStock() {
 		var err error
-		if stock, err = dispensedIn(p.Look); err != nil {
+		if stock, err = p.Dispensed.upTo(p.Look); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,10 @@
 package clinic
 
-import "musafir/crdt"
+import (
+	"math"
+
+	"musafir/crdt"
+)
 
 // Stock is not what a phone says it is. Two pharmacists who dispense from one batch each
 // say what they believe is left. A row of stock holds what was there when it was counted
@@ -25,13 +29,30 @@ func shelfOf(x row) shelf {
 }
 
 // dispensed sums up what was dispensed from each shelf.
-type dispensed map[shelf]float64
+type dispensed map[shelf]quantity
 
-func (d dispensed) add(x row, sign float64) {
+func (d dispensed) add(x row, sign quantity) {
 	if !x.deleted {
-		d[shelfOf(x)] += sign * number(x.column("quantity_dispensed"))
+		d[shelfOf(x)] += sign * quantityOf(x)
 	}
 }
+
+// A quantity is a number in millionths: in whatever order they are summed up, it comes to
+// the same.
+type quantity int64
+
+const (
+	quantityOne = 1_000_000
+	quantityMax = 1 << 60
+)
+
+// quantityOf is how much a row says was dispensed.
+func quantityOf(x row) quantity {
+	q := math.Round(number(x.column("quantity_dispensed")) * quantityOne)
+	return quantity(max(-quantityMax, min(q, quantityMax)))
+}
+
+func (q quantity) number() float64 { return float64(q) / quantityOne }
 
 func dispensedIn(look Look) (dispensed, error) {
 	return sumUp(func(visit func(*crdt.Record) (bool, error)) error { return look.Scan(dispensing, "", false, visit) })
@@ -67,6 +88,6 @@ func amount(f float64) crdt.Value {
 func (d dispensed) left(x row, r *crdt.Record) row {
 	i := x.table.index(available)
 	before := number(member(r.View().Fields, dispensedBefore))
-	x.columns[i] = amount(number(x.columns[i]) + before - d[shelfOf(x)])
+	x.columns[i] = amount(number(x.columns[i]) + before - d[shelfOf(x)].number())
 	return x
 }

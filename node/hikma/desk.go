@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"musafir/crdt"
@@ -45,7 +46,12 @@ const (
 )
 
 // A Desk is a Sync over the records of a device.
-type Desk struct{ cfg DeskConfig }
+type Desk struct {
+	cfg DeskConfig
+
+	mu    sync.Mutex
+	tally clinic.Tally
+}
 
 // NewDesk makes a desk.
 func NewDesk(cfg DeskConfig) *Desk {
@@ -67,12 +73,14 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 	if err := d.awaitCursor(ctx, who.Client, presented); err != nil {
 		return err
 	}
-	look, done, err := d.cfg.Records.Moment()
+	look, stock, done, err := d.moment()
 	if err != nil {
 		return err
 	}
 	defer done()
-	answer, err := d.ask(look, who, presented).Answer()
+	ask := d.ask(look, who, presented)
+	ask.Dispensed = stock
+	answer, err := ask.Answer()
 	if err != nil {
 		return err
 	}
@@ -93,6 +101,21 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 		}
 	}
 	return out.end(answer.Watermark)
+}
+
+// moment is what the device holds now, with what was dispensed by then. Moments follow each
+// other, so that the tally goes on from one to the next.
+func (d *Desk) moment() (look clinic.Look, stock *clinic.Dispensed, done func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if look, done, err = d.cfg.Records.Moment(); err != nil {
+		return nil, nil, nil, err
+	}
+	if stock, err = d.tally.At(look); err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return look, stock, done, nil
 }
 
 func (d *Desk) ask(look clinic.Look, who Who, presented int64) clinic.Pull {
@@ -198,12 +221,12 @@ func owed(p clinic.Push) ([]clinic.Batch, error) {
 func mend(p clinic.Push) ([]clinic.Batch, error) { return clinic.Mend(p.Look, p.NowMs) }
 
 func (d *Desk) step(ctx context.Context, who Who, presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
-	look, done, err := d.cfg.Records.Moment()
+	look, stock, done, err := d.moment()
 	if err != nil {
 		return err
 	}
 	defer done()
-	batches, err := do(clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows})
+	batches, err := do(clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows, Dispensed: stock})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -32,6 +33,7 @@ func (m *Model) checkOpen(t TB, moment *store.Moment) {
 		t.Fatalf("marks are %v, want %v", got, want)
 	}
 	m.checkMomentRecords(t, moment)
+	m.checkChanged(t, moment)
 	rng := rand.New(rand.NewPCG(uint64(len(m.Items)), 0))
 	for range 3 {
 		m.checkPast(t, moment, m.marksAt(rng.IntN(len(m.Items)+1)))
@@ -69,6 +71,36 @@ func (m *Model) checkMomentRecords(t TB, moment *store.Moment) {
 		}
 	}
 }
+
+// checkChanged wants all patients to have changed since the beginning, each at a position of
+// its own, and none since the moment.
+func (m *Model) checkChanged(t TB, moment *store.Moment) {
+	t.Helper()
+	_, last := moment.Feed()
+	since := func(position uint64) (ids map[string]bool) {
+		ids = map[string]bool{}
+		err := moment.Changed("patients", position, func(id string) (bool, error) { ids[id] = true; return true, nil })
+		if err != nil {
+			t.Fatalf("what changed after %d: %v", position, err)
+		}
+		return ids
+	}
+	all := since(0)
+	for key := range m.records {
+		if key.Collection == "patients" && !all[key.ID] {
+			t.Fatalf("record %s never changed", key)
+		}
+	}
+	if late := len(since(last)) + len(since(math.MaxUint64)); late > 0 {
+		t.Fatalf("%d records changed after the last position", late)
+	}
+	err := moment.Changed("patients", 0, func(string) (bool, error) { return true, errVisit })
+	if len(all) > 0 && !errors.Is(err, errVisit) {
+		t.Fatalf("what a visit fails with is %v", err)
+	}
+}
+
+var errVisit = errors.New("a visit failed")
 
 // serves tells whether the log of an item is none of the control logs.
 func (m *Model) serves(it Item) bool { return !m.control[it.log()] }
