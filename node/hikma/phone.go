@@ -298,14 +298,22 @@ func (s *Server) noteSync(ctx context.Context, p Phone) {
 // clockSlack is a difference of clocks that is none.
 const clockSlack = time.Minute
 
-// NoteClock keeps how far a phone's clock is ahead of this device's.
+// NoteClock keeps how far a phone's clock is ahead of this device's. It returns nil: that
+// it could not be kept is no reason to tell the phone that its push failed.
 func (s *Server) NoteClock(ctx context.Context, client string, ahead time.Duration) error {
+	if err := s.noteClock(ctx, client, ahead); err != nil {
+		s.cfg.Log.Warn("could not note how a phone's clock goes", "error", err)
+	}
+	return nil
+}
+
+func (s *Server) noteClock(ctx context.Context, client string, ahead time.Duration) error {
 	r, err := s.cfg.Backend.Record(phoneKey(client))
 	if err != nil {
 		return err
 	}
 	if _, ok := phoneOf(r); !ok {
-		return ErrNoPhone
+		return nil // the record of its login has not come
 	}
 	self, _, _ := s.cfg.Backend.Self()
 	was := int64(0)
