@@ -22,13 +22,19 @@ const (
 	wrongKept  = 4096             // phones, and persons, whose wrong ones are kept in mind
 )
 
-// A tally counts wrong passwords by something.
+// A tally counts something, such as wrong passwords, by something.
 type tally struct {
-	mu sync.Mutex
-	of *lru.Cache[string, *rate.Limiter]
+	mu    sync.Mutex
+	of    *lru.Cache[string, *rate.Limiter]
+	burst int           // at once
+	every time.Duration // one more
 }
 
-func newTally() *tally { return &tally{of: newCache[*rate.Limiter](wrongKept)} }
+func newTally(burst int, every time.Duration) *tally {
+	return &tally{of: newCache[*rate.Limiter](wrongKept), burst: burst, every: every}
+}
+
+func newWrong() *tally { return newTally(wrongMax, wrongEvery) }
 
 // full tells whether there were too many.
 func (t *tally) full(of string, now time.Time) bool {
@@ -36,15 +42,16 @@ func (t *tally) full(of string, now time.Time) bool {
 	return ok && l.TokensAt(now) < 1
 }
 
-func (t *tally) add(of string, now time.Time) {
+// add counts one, and is false if that is one too many.
+func (t *tally) add(of string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l, ok := t.of.Get(of)
 	if !ok {
-		l = rate.NewLimiter(rate.Every(wrongEvery), wrongMax)
+		l = rate.NewLimiter(rate.Every(t.every), t.burst)
 		t.of.Add(of, l)
 	}
-	l.AllowN(now, 1)
+	return l.AllowN(now, 1)
 }
 
 // A guess is one try at a password.
@@ -73,7 +80,7 @@ const (
 )
 
 func newGuesses() *guesses {
-	return &guesses{pairs: newTally(), clients: newTally(), persons: newTally(), nobodies: newTally(),
+	return &guesses{pairs: newWrong(), clients: newWrong(), persons: newWrong(), nobodies: newWrong(),
 		known: semaphore.NewWeighted(knownAtOnce), strangers: semaphore.NewWeighted(strangersAtOnce)}
 }
 

@@ -137,6 +137,52 @@ func TestTooManyPhones(t *testing.T) {
 	status, text := a.logIn(amina, secret)
 	a.wants("one phone too many", status, text, 503)
 	s.in(phone1)
+	if err := s.hikma.Revoke(t.Context(), "0-0"); err != nil {
+		t.Fatal(err)
+	}
+	status, text = a.logIn(amina, secret)
+	a.wants("one after another was revoked", status, text, 200)
+}
+
+// One user has so many phones, and others theirs.
+func TestTooManyPhonesOfOne(t *testing.T) {
+	s := newSite(t)
+	const buthayna = "018f2c00-0000-7000-8000-00000000000b"
+	s.set("users", buthayna, "name", "Buthayna", "email", "b@example.org", "role", "admin")
+	s.password(buthayna, secret)
+	client := func(i int) string { return fmt.Sprint("phone-", i) }
+	for i := range userPhonesMax {
+		s.write(&crdt.Edit{Key: phoneKey(client(i)), Max: []crdt.Field{{Key: crdt.JoinPath(loginsField, aminaID), Value: crdt.Int(1)}}})
+	}
+	a := s.app(phone1).shake()
+	status, text := a.logIn(amina, secret)
+	a.wants("one phone too many", status, text, 403)
+	if !strings.Contains(text, "musafir phone revoke") {
+		t.Errorf("it does not say what to do: %s", text)
+	}
+	s.in(client(0))
+	status, text = s.app(phone2).shake().logIn("b@example.org", secret)
+	a.wants("a phone of another user", status, text, 200)
+	if err := s.hikma.Revoke(t.Context(), client(1)); err != nil {
+		t.Fatal(err)
+	}
+	status, text = a.logIn(amina, secret)
+	a.wants("one after another was revoked", status, text, 200)
+}
+
+// New phones of one user come one after the other.
+func TestNewPhonesAtOnce(t *testing.T) {
+	s := newSite(t)
+	for i := range newPhonesMax {
+		s.in(fmt.Sprint("phone-", i))
+	}
+	a := s.app(phone1).shake()
+	status, text := a.logIn(amina, secret)
+	a.wants("one new phone more", status, text, 429)
+	s.in("phone-0")
+	s.wait(newPhonesEvery)
+	status, text = a.logIn(amina, secret)
+	a.wants("a minute later", status, text, 200)
 }
 
 // Whoever invents addresses makes nobody's wrong passwords be forgotten.

@@ -3,6 +3,7 @@ package hikma
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -226,11 +227,15 @@ func (s *Server) approveAll(ctx context.Context) error {
 	return err
 }
 
+const askToRevoke = "Ask whoever looks after musafir here to revoke old ones (musafir phone list, musafir phone revoke), then log in again."
+
 // Refusals of phones.
 var (
 	errRevoked    = unauthorized("This phone was revoked: it is not let in any more.")
 	errUnapproved = &Refusal{http.StatusForbidden, "This phone waits to be approved. Ask whoever looks after musafir here to approve it, then try again."}
-	errManyPhones = &Refusal{http.StatusServiceUnavailable, "Too many phones have logged in already, and this one never did."}
+	errManyPhones = &Refusal{http.StatusServiceUnavailable, "Too many phones have logged in already, and this one never did. " + askToRevoke}
+	errManyOfUser = &Refusal{http.StatusForbidden, fmt.Sprintf("This user has logged in with %d other phones. ", userPhonesMax) + askToRevoke}
+	errManyNew    = &Refusal{http.StatusTooManyRequests, "This user logged in with many new phones just now. Wait a minute and log in again."}
 )
 
 // admit tells why a phone may not sync, nil if it may.
@@ -248,8 +253,14 @@ func (s *Server) admit(p Phone) error {
 	return err
 }
 
-// phonesMax is how many there may be, so that nobody with a password fills the camp.
-const phonesMax = 10_000
+// How many phones there may be that are not revoked, so that nobody with a password fills
+// the camp, or closes it to the phones of others.
+const (
+	phonesMax      = 10_000
+	userPhonesMax  = 50 // with which one user logged in
+	newPhonesMax   = 30 // of a user, at once: a clinic that gets fifty phones has a few users
+	newPhonesEvery = time.Minute
+)
 
 // noteEvery is how old what stands in a record may be before it is written again: an
 // entry for each sync would be more than what is synced.
@@ -264,7 +275,7 @@ func (s *Server) noteLogin(ctx context.Context, client, name, user string) (Phon
 	now := s.now()
 	edit := &crdt.Edit{Key: phoneKey(client)}
 	if !ok {
-		if err := s.roomForPhone(); err != nil {
+		if err := s.roomForPhone(user); err != nil {
 			return p, err
 		}
 		edit.Set = append(edit.Set, crdt.Field{Key: firstField, Value: crdt.Int(now.UnixMilli())})
@@ -285,16 +296,31 @@ func (s *Server) noteLogin(ctx context.Context, client, name, user string) (Phon
 	return p, err
 }
 
-func (s *Server) roomForPhone() error {
-	n := 0
-	err := s.cfg.Backend.Scan(phonesCollection, "", func(*crdt.Record) (bool, error) {
-		n++
-		return n < phonesMax, nil
+// roomForPhone tells why a user may log in with no phone that is new, nil if that may be.
+func (s *Server) roomForPhone(user string) error {
+	all, own := 0, 0
+	err := s.cfg.Backend.Scan(phonesCollection, "", func(r *crdt.Record) (bool, error) {
+		p, ok := phoneOf(r)
+		if !ok || p.Revoked {
+			return true, nil
+		}
+		all++
+		if _, ok := p.users[user]; ok {
+			own++
+		}
+		return all < phonesMax && own < userPhonesMax, nil
 	})
-	if err == nil && n >= phonesMax {
-		err = errManyPhones
+	switch {
+	case err != nil:
+		return err
+	case own >= userPhonesMax:
+		return errManyOfUser
+	case all >= phonesMax:
+		return errManyPhones
+	case !s.brought.add(user, s.now()):
+		return errManyNew
 	}
-	return err
+	return nil
 }
 
 // noteSync keeps that a phone synced. That it could not be kept is no reason to tell the
@@ -316,14 +342,22 @@ func (s *Server) noteSync(ctx context.Context, p Phone) {
 // clockSlack is a difference of clocks that is none.
 const clockSlack = time.Minute
 
-// NoteClock keeps how far a phone's clock is ahead of this device's.
+// NoteClock keeps how far a phone's clock is ahead of this device's. It returns nil: that
+// it could not be kept is no reason to tell the phone that its push failed.
 func (s *Server) NoteClock(ctx context.Context, client string, ahead time.Duration) error {
+	if err := s.noteClock(ctx, client, ahead); err != nil {
+		s.cfg.Log.Warn("could not note how a phone's clock goes", "error", err)
+	}
+	return nil
+}
+
+func (s *Server) noteClock(ctx context.Context, client string, ahead time.Duration) error {
 	r, err := s.cfg.Backend.Record(phoneKey(client))
 	if err != nil {
 		return err
 	}
 	if _, ok := phoneOf(r); !ok {
-		return ErrNoPhone
+		return nil // the record of its login has not come
 	}
 	self, _, _ := s.cfg.Backend.Self()
 	was := int64(0)

@@ -1,15 +1,18 @@
 package hikma
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"musafir/crdt"
 	"musafir/node/clinic"
 )
 
@@ -387,7 +390,29 @@ func TestPhoneTimes(t *testing.T) {
 	if err := s.hikma.NoteClock(t.Context(), phone1, 2*time.Hour+clockSlack/2); err != nil || written() != n {
 		t.Error("a clock that goes as before was written again", err)
 	}
-	if err := s.hikma.NoteClock(t.Context(), phone2, 0); !errors.Is(err, ErrNoPhone) {
-		t.Error(err)
+}
+
+// A remark that cannot be kept fails no push.
+func TestClockOfNoPhone(t *testing.T) {
+	s := newSite(t)
+	if err := s.hikma.NoteClock(t.Context(), phone1, time.Hour); err != nil {
+		t.Error("of a phone whose login has not come:", err)
 	}
+	s.in(phone1)
+	s.hikma.cfg.Backend = fullBackend{s.device}
+	if err := s.hikma.NoteClock(t.Context(), phone1, time.Hour); err != nil {
+		t.Error("where nothing can be written:", err)
+	}
+	if log := s.log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, errFull.Error()) || strings.Contains(log, phone1) {
+		t.Errorf("the log is %s", log)
+	}
+}
+
+// A fullBackend is a device that can write no more.
+type fullBackend struct{ *device }
+
+var errFull = errors.New("the disk is full")
+
+func (fullBackend) Write(context.Context, crdt.Transaction) (crdt.Receipt, error) {
+	return crdt.Receipt{}, errFull
 }

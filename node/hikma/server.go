@@ -26,6 +26,7 @@ type Server struct {
 	turns    *turns
 	bodies   *bodies
 	guesses  *guesses
+	brought  *tally                        // phones that are new, by user
 	synced   *lru.Cache[string, time.Time] // when each phone did here, last
 	nobody   func() string                 // a hash to compare with where there is nobody
 	mux      *http.ServeMux
@@ -46,7 +47,7 @@ func New(cfg Config) *Server {
 		panic("make the hub's key: " + err.Error()) // any 32 bytes are one
 	}
 	s := &Server{cfg: cfg, own: own, tokenKey: derive(cfg.Secret[:], "", tokenKeyInfo), sessions: newSessions(), turns: newTurns(), bodies: newBodies(),
-		guesses: newGuesses(), synced: newCache[time.Time](clientsMax), nobody: sync.OnceValue(hashOfNobody)}
+		guesses: newGuesses(), brought: newTally(newPhonesMax, newPhonesEvery), synced: newCache[time.Time](clientsMax), nobody: sync.OnceValue(hashOfNobody)}
 	s.mux = s.routes()
 	return s
 }
