@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext" // values where they lie, however large
+
+	"musafir/node/clinic"
 )
 
 // tolerant reads what JavaScript writes: halves of characters too. What they are in is
@@ -139,18 +141,15 @@ func decoded(value jsontext.Value) ([]byte, error) {
 	return b[:n], nil
 }
 
-// clientBytesMax is short enough for the header of an entry, beside a watermark.
-const clientBytesMax = 40
-
 // checkClient wants 1 to 40 letters, digits, '.', '_' or '-'.
 func checkClient(client string) error {
-	ok := client != "" && len(client) <= clientBytesMax
+	ok := client != "" && len(client) <= clinic.ClientMaxBytes
 	for i := range len(client) {
 		c := client[i]
 		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')
 	}
 	if !ok {
-		return badRequest("\"client_id\" is 1 to %d letters, digits, '.', '_' or '-'.", clientBytesMax)
+		return badRequest("\"client_id\" is 1 to %d letters, digits, '.', '_' or '-'.", clinic.ClientMaxBytes)
 	}
 	return nil
 }

@@ -51,11 +51,13 @@ func (s *Server) handshake(c *call) error {
 		return badRequest("%v", err)
 	}
 	s.sessions.begin(client, &session{key: key, name: plain(name, phoneNameBytesMax)})
-	_, camp := s.cfg.Backend.Camp()
 	id, own := s.Hub()
-	c.json(http.StatusOK, map[string]any{"hub_public_key": own, "hub_id": id, "hub_name": camp, "success": true})
+	c.json(http.StatusOK, map[string]any{"hub_public_key": own, "hub_id": id, "hub_name": hubName, "success": true})
 	return nil
 }
+
+// hubName is what the app shows. The camp's name is nothing for whoever asks.
+const hubName = "Musafir"
 
 const phoneNameBytesMax = 64
 

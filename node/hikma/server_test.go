@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"musafir/node/clinic"
 )
 
 const phone1, phone2 = "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b01", "6b0f0c0e-2a55-4a3e-9f0a-5f5f6f6a7b02"
@@ -66,6 +69,17 @@ func TestHub(t *testing.T) {
 	}
 	if got, want := s.hikma.PairingCode("http://10.42.0.1:4001/"), fmt.Sprintf(`{"type":"sync_hub","url":"http://10.42.0.1:4001","id":%q,"pk":%q}`, id, key); got != want {
 		t.Errorf("the pairing code is %s, want %s", got, want)
+	}
+}
+
+// A stranger who shakes hands learns keys and no name.
+func TestHandshakeTellsNoName(t *testing.T) {
+	s := newSite(t)
+	status, b := s.app(phone1).post("/rpc/handshake", document(t, map[string]string{"client_id": phone1, "client_public_key": coding.EncodeToString(ascending(1))}))
+	id, key := s.hikma.Hub()
+	want := map[string]any{"success": true, "hub_id": id, "hub_public_key": key, "hub_name": "Musafir"}
+	if doc := object(t, b); status != 200 || !maps.Equal(doc, want) {
+		t.Errorf("%d %s, want %v", status, b, want)
 	}
 }
 
@@ -173,7 +187,7 @@ func TestMalformed(t *testing.T) {
 	s := newSite(t)
 	a := s.in(phone1)
 	key := coding.EncodeToString(ascending(1))
-	long := strings.Repeat("x", clientBytesMax+1)
+	long := strings.Repeat("x", clinic.ClientMaxBytes+1)
 	for _, x := range []struct {
 		path, body string
 		status     int
