@@ -47,3 +47,24 @@ func (s *Store) HeldEntries() ([]HeldEntry, error) {
 	})
 	return list, nil
 }
+
+// A HeldPlace is where in a log an entry stands that is held and not merged.
+type HeldPlace struct {
+	Log crdt.LogID
+	Seq uint64
+}
+
+// HeldPlaces lists where the entries stand that are held and not merged, in order of log and
+// sequence. It reads none of them.
+func (s *Store) HeldPlaces() []HeldPlace {
+	s.mu.RLock()
+	list := make([]HeldPlace, 0, len(s.held))
+	for at := range s.held {
+		list = append(list, HeldPlace{Log: s.branches[at.Branch].Log, Seq: at.Seq})
+	}
+	s.mu.RUnlock()
+	slices.SortFunc(list, func(a, b HeldPlace) int {
+		return cmp.Or(bytes.Compare(a.Log[:], b.Log[:]), cmp.Compare(a.Seq, b.Seq))
+	})
+	return list
+}

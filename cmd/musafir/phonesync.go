@@ -55,12 +55,21 @@ func (r phoneRecords) Others() (ids []crdt.DeviceID) {
 	return ids
 }
 
-// Control is a digest of who takes part, and as what.
+// phoneRules is raised by a version that shows phones other rows, or rows otherwise, of the same
+// records.
+const phoneRules = 1
+
+// Control is a digest of who takes part, and as what, of which entries are held and not merged,
+// and of the rules by which phones are served.
 func (r phoneRecords) Control() (digest [8]byte) {
 	members, _ := r.Members()
 	h := sha256.New()
+	fmt.Fprintf(h, "rules %d\n", phoneRules)
 	for _, m := range members.Members() {
 		fmt.Fprintf(h, "%s %s\n", m.Role, m.Admission)
+	}
+	for _, at := range r.HeldPlaces() {
+		fmt.Fprintf(h, "held %x %d\n", at.Log, at.Seq)
 	}
 	copy(digest[:], h.Sum(nil))
 	return digest

@@ -11,16 +11,18 @@ import (
 type belief struct {
 	holding
 	state
-	stock dispensed // nil: nothing has stock
+	stock   dispensed // nil: nothing has stock
+	control [8]byte   // what the device knew of who takes part
 }
 
 // believe is what the phone has at a cursor; nothing but its own, if that is nil.
 func (x *pull) believe(c *Cursor) (b *belief, err error) {
 	b = &belief{holding: x.holding}
-	b.state = state{scope: x.now.scope, row: b.rowThen}
+	b.state, b.control = state{scope: x.now.scope, row: b.rowThen}, x.Control
 	if c == nil {
 		return b, nil
 	}
+	b.control = c.Control
 	if b.past, err = x.Look.Past(c.Marks); err != nil {
 		return nil, err
 	}
@@ -63,9 +65,10 @@ func (x *pull) doubt() error {
 // beliefs are all of them.
 func (x *pull) beliefs() []*belief { return append([]*belief{x.then}, x.maybe...) }
 
-// turnedAll tells whether the user's clinics may be others than the phone has the rows of.
+// turnedAll tells whether the user's clinics may be others than the phone has the rows of, or the
+// device may show other rows of the same records than the one that answered.
 func (x *pull) turnedAll() bool {
-	return slices.ContainsFunc(x.beliefs(), func(b *belief) bool { return !x.now.equal(b.scope) })
+	return slices.ContainsFunc(x.beliefs(), func(b *belief) bool { return b.control != x.Control || !x.now.equal(b.scope) })
 }
 
 // had is a record as a phone has it.

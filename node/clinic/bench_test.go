@@ -1,6 +1,7 @@
 package clinic_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -8,9 +9,10 @@ import (
 	"musafir/node/clinic"
 )
 
-// BenchmarkFirstPull is what a phone gets that has nothing: 20,000 vitals.
-func BenchmarkFirstPull(b *testing.B) {
-	const rows = 20_000
+const rows = 20_000
+
+// manyVitals makes a desk with that many rows.
+func manyVitals(b *testing.B) *desk {
 	d := open(b)
 	for from := 0; from < rows; from += 500 {
 		var edits []*crdt.Edit
@@ -25,6 +27,12 @@ func BenchmarkFirstPull(b *testing.B) {
 			d.do(batch...)
 		}
 	}
+	return d
+}
+
+// BenchmarkFirstPull is what a phone gets that has nothing.
+func BenchmarkFirstPull(b *testing.B) {
+	d := manyVitals(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		m := d.look()
@@ -41,4 +49,29 @@ func BenchmarkFirstPull(b *testing.B) {
 		b.ReportMetric(float64(size)/float64(n), "bytes/row")
 		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "us/row")
 	}
+}
+
+// BenchmarkPullAfterJoin is of a phone that has all: it is looked at, and nothing is sent.
+func BenchmarkPullAfterJoin(b *testing.B) {
+	l := &line{desk: manyVitals(b), client: "phone", user: super}
+	pull := func(presented int64) int64 {
+		out, err := l.Pull(presented)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var answer struct{ Timestamp int64 }
+		if err := json.Unmarshal(out, &answer); err != nil {
+			b.Fatal(err)
+		}
+		return answer.Timestamp
+	}
+	w := pull(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		l.control[0]++
+		if w = pull(w); len(l.got) > 0 {
+			b.Fatal("a join sent rows")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "us/row")
 }

@@ -23,7 +23,7 @@ type Cursor struct {
 	Presented int64       // the watermark that the phone presented when it got this one
 	User      string      // of whom it got the rows
 	Clinics   []string    // of that user, in order
-	Control   [8]byte     // what the device knew of who takes part
+	Control   [8]byte     // what the device knew of who takes part, and of what it shows
 	Marks     []crdt.Mark // what the device held of the logs of records, in order
 
 	base  int64 // the cursor of which this one says only what differs, 0 if it says all

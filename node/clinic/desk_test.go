@@ -99,6 +99,7 @@ type line struct {
 	*desk
 	client, user string
 	elsewhere    []uint16
+	control      [8]byte
 	behind       *look                  // as a device that does not know yet what came later; nil: the desk
 	got          map[string]clinic.Form // of the rows of the last pull
 }
@@ -114,7 +115,7 @@ func (l *line) Pull(presented int64) ([]byte, error) {
 		defer now.Close()
 		m = &now
 	}
-	a, err := clinic.Pull{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Issuer: 5, Others: l.elsewhere}.Answer()
+	a, err := clinic.Pull{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Issuer: 5, Others: l.elsewhere, Control: l.control}.Answer()
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type Pull struct {
 	Presented int64 // the watermark; 0: everything
 	NowMs     int64
 	Issuer    uint16  // what tells the device's watermarks from those of others
-	Control   [8]byte // what the device knows of who takes part
+	Control   [8]byte // what the device knows of who takes part, and of what it shows
 
 	// Others are the issuers of which this device may not have heard all. A watermark that
 	// is of none of them, and not known, is none of the camp: the app makes one up when it
