@@ -190,12 +190,19 @@ func (l *line) Push(presented int64, changes []byte) error {
 func (l *line) step(presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
 	m := l.look()
 	defer m.Close()
-	batches, err := do(clinic.Push{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Rows: rows})
-	for i := 0; i < len(batches) && err == nil; i++ {
-		l.writes++
-		err = l.write(crdt.Transaction{Edits: batches[i].Edits, Author: l.user, Phone: batches[i].Origin})
+	p := clinic.Push{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Rows: rows}
+	batches, err := do(p)
+	if err != nil {
+		return err
 	}
-	return err
+	return p.Run(batches, func(b clinic.Batch) error {
+		l.writes++
+		author := b.Author
+		if author == "" {
+			author = l.user
+		}
+		return l.write(crdt.Transaction{Edits: b.Edits, Author: author, Phone: b.Origin})
+	})
 }
 
 func (d *desk) held() (rows []clinic.HeldRow) {

@@ -16,8 +16,9 @@ type holding struct {
 	past      Past // nil: nothing but its own
 	client    string
 	presented int64
-	before    []Past // of a phone that was emptied: what it pushed until then is not its own any more
-	answer    *given // the answer that the phone took in last; nil: what it pushed, it has
+	before    []Past                 // of a phone that was emptied: what it pushed until then is not its own any more
+	since     func(*crdt.Touch) bool // what it pushed later and does not count; nil: all counts
+	answer    *given                 // the answer that the phone took in last; nil: what it pushed, it has
 }
 
 // newHolding is what a phone has that presents a watermark. What is behind that comes later.
@@ -35,6 +36,9 @@ func newHolding(look Look, book *cursorBook, presented int64) (holding, error) {
 // watermark is not there any more once it has none.
 func (h *holding) pushed(t *crdt.Touch) bool {
 	if _, presented, _ := readOrigin(t.Phone); h.presented == 0 && presented != 0 {
+		return false
+	}
+	if h.since != nil && h.since(t) {
 		return false
 	}
 	return isOf(t, h.client) && !slices.ContainsFunc(h.before, func(p Past) bool { return p.Holds(t.Ref) })

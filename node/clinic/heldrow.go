@@ -35,17 +35,34 @@ type heldRow struct {
 	at        int64
 	marks     []crdt.Mark
 	raw       string
+	lists     string // that the row stood in
+	written   bool   // what it says is merged, but for its deletion
+
+	time   crdt.Time // when this device, or another one, held it back
+	edited int64     // the phone's time of it; 0: it says none
 }
 
 // hold holds a row back. The same row pushed again is held once.
 func (x *push) hold(p *pushedRow, kind, why string) *heldRow {
-	sum := sha256.Sum256([]byte(x.Client + "\x00" + p.table + "\x00" + p.raw))
 	return &heldRow{
-		id: fmt.Sprintf("%x", sum[:16]), client: x.Client, user: x.User, presented: x.Presented,
+		id: heldPrefix(x.Client, p.key()) + digest(p.lists, p.raw), client: x.Client, user: x.User, presented: x.Presented,
 		table: clipped(p.table, crdt.MaxRecordIDBytes), row: clipped(p.id, crdt.MaxRecordIDBytes), kind: kind,
-		why: clipped(why, whyBytesMax), at: x.NowMs, marks: x.marks, raw: p.raw,
+		why: clipped(why, whyBytesMax), at: x.NowMs, marks: x.marks, raw: p.raw, lists: p.lists,
 	}
 }
+
+// heldPrefix is how the ids begin of what is held back of one row of a phone, so that it is
+// found without a look at all others.
+func heldPrefix(client string, key crdt.RecordKey) string {
+	return digest(client, key.Collection, key.ID)
+}
+
+func digest(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return fmt.Sprintf("%x", sum[:8])
+}
+
+func (h *heldRow) key() crdt.RecordKey { return crdt.RecordKey{Collection: HeldRows, ID: h.id} }
 
 const whyBytesMax = 1 << 10 // it may name what the row does, of any length
 
@@ -61,11 +78,12 @@ const rawPart = "raw"
 
 // edits write the row, in pieces if it is large.
 func (h *heldRow) edits() (edits []*crdt.Edit) {
-	key := crdt.RecordKey{Collection: HeldRows, ID: h.id}
+	key := h.key()
 	first := &crdt.Edit{Key: key, Set: []crdt.Field{
 		{Key: "client", Value: crdt.Text(h.client)}, {Key: "user", Value: crdt.Text(h.user)}, {Key: "presented", Value: crdt.Int(h.presented)},
 		{Key: "table", Value: crdt.Text(h.table)}, {Key: "row", Value: crdt.Text(h.row)}, {Key: "kind", Value: crdt.Text(h.kind)},
 		{Key: "why", Value: crdt.Text(h.why)}, {Key: "marks", Value: crdt.BytesOf(appendMarks(nil, h.marks))},
+		{Key: "lists", Value: crdt.Text(clipped(h.lists, whyBytesMax))}, {Key: "written", Value: flag(h.written)},
 	}, Max: []crdt.Field{{Key: "at", Value: crdt.Int(h.at)}}}
 	edits = append(edits, first)
 	for i, piece := range pieces(h.raw) {
@@ -105,98 +123,67 @@ func Held(look Look, visit func(HeldRow) error) error {
 	})
 }
 
+// readHeld reads what is said of a row that is held back, but not the row.
 func readHeld(r *crdt.Record) *heldRow {
 	h := &heldRow{id: r.Key.ID}
-	var raw []crdt.Field
+	for _, t := range r.Living() {
+		h.time = max(h.time, t.Time)
+	}
+	texts := map[string]*string{"client": &h.client, "user": &h.user, "table": &h.table, "row": &h.row, "kind": &h.kind, "why": &h.why, "lists": &h.lists}
 	fields := r.View().Fields
-	fields.Fields(func(name string, v crdt.Value) {
-		switch name {
-		case "client":
-			h.client = textIn(v)
-		case "user":
-			h.user = textIn(v)
-		case "table":
-			h.table = textIn(v)
-		case "row":
-			h.row = textIn(v)
-		case "kind":
-			h.kind = textIn(v)
-		case "why":
-			h.why = textIn(v)
-		case "presented":
-			h.presented = int64(number(v))
-		case "at":
-			h.at = int64(number(v))
-		case "marks":
-			if v.Kind() == crdt.KindBytes {
-				h.marks, _ = readMarks(v.Bytes())
-			}
-		case rawPart:
-			if v.Kind() == crdt.KindObject {
-				v.Fields(func(n string, piece crdt.Value) { raw = append(raw, crdt.Field{Key: n, Value: piece}) })
-			}
-		}
-	})
-	slices.SortFunc(raw, func(a, b crdt.Field) int { return compareText(a.Key, b.Key) })
-	for _, f := range raw {
-		if f.Value.Kind() == crdt.KindBytes {
-			h.raw += string(f.Value.Bytes())
-		}
+	for name, text := range texts {
+		*text = textIn(member(fields, name))
+	}
+	h.presented, h.at = whole(member(fields, "presented")), whole(member(fields, "at"))
+	h.written = isTrue(member(fields, "written"))
+	if v := member(fields, "marks"); v.Kind() == crdt.KindBytes {
+		h.marks, _ = readMarks(v.Bytes())
 	}
 	return h
+}
+
+func whole(v crdt.Value) int64 {
+	if v.Kind() != crdt.KindInt {
+		return 0
+	}
+	return v.Int()
+}
+
+// kindOf is why a row is held back, without a look at all that is said of it.
+func kindOf(r *crdt.Record) (kind string) {
+	var newest crdt.Time
+	for _, t := range r.Living() {
+		for i := range t.Change.Writes {
+			if w := &t.Change.Writes[i]; w.Path == "kind" && t.Time >= newest {
+				kind, newest = textIn(w.Value), t.Time
+			}
+		}
+	}
+	return kind
+}
+
+// rawOf is a row that is held back as it came.
+func rawOf(r *crdt.Record) string {
+	parts := member(r.View().Fields, rawPart)
+	if parts.Kind() != crdt.KindObject {
+		return ""
+	}
+	var pieces []crdt.Field
+	parts.Fields(func(n string, piece crdt.Value) {
+		if piece.Kind() == crdt.KindBytes {
+			pieces = append(pieces, crdt.Field{Key: n, Value: piece})
+		}
+	})
+	slices.SortFunc(pieces, func(a, b crdt.Field) int { return compareText(a.Key, b.Key) })
+	var raw strings.Builder
+	for _, p := range pieces {
+		raw.Write(p.Value.Bytes())
+	}
+	return raw.String()
 }
 
 func compareText(a, b string) int {
 	x, _ := strconv.Atoi(a)
 	y, _ := strconv.Atoi(b)
 	return x - y
-}
-
-// Mend is what merges the rows that their users may write by now: batches in order, one
-// row after the other.
-func Mend(look Look, nowMs int64) (batches []Batch, err error) {
-	err = look.Scan(HeldRows, "", false, func(r *crdt.Record) (bool, error) {
-		h := readHeld(r)
-		if h.kind != denied {
-			return true, nil
-		}
-		more, err := h.mend(look, nowMs)
-		if len(more) > 0 {
-			batches = append(append(batches, more...), Batch{Edits: []*crdt.Edit{{Key: r.Key, Delete: true}}})
-		}
-		return len(batches) < mendMax, err
-	})
-	return batches, err
-}
-
-const mendMax = 64 // at a time
-
-// mend is what a held row says, against what its phone had seen; none if its user may not
-// say it yet.
-func (h *heldRow) mend(look Look, nowMs int64) ([]Batch, error) {
-	p := Push{Look: look, Client: h.client, User: h.user, Presented: h.presented, NowMs: nowMs, Rows: &Pushed{}}
-	row := readPushedRow(h.table, "", []byte(h.raw))
-	if row.err != nil {
-		return nil, nil
-	}
-	p.Rows.rows = []*pushedRow{row}
-	x, err := p.open()
-	if err != nil {
-		return nil, err
-	}
-	if len(x.marks) == 0 {
-		x.marks = h.marks
-		if x.holding.past, err = look.Past(h.marks); err != nil {
-			return nil, err
-		}
-	}
-	e, why, err := x.edit(row)
-	if err != nil || why != "" || e == nil {
-		return nil, err
-	}
-	fit, err := split(e)
-	if err != nil {
-		return nil, nil
-	}
-	return x.batches(fit, nil), nil
 }

@@ -23,6 +23,10 @@ type Push struct {
 type Batch struct {
 	Edits  []*crdt.Edit
 	Origin string // of the phone; "" if it is not what the phone wrote
+	Author string // of what another user pushed before; "" if the user who pushes now wrote it
+
+	held *heldRow                          // whose row it writes; nil: one of the push
+	only map[crdt.RecordKey]crdt.RecordKey // these edits are done only if nothing of that record was refused
 }
 
 // A push is a Push at work.
@@ -39,32 +43,50 @@ type push struct {
 }
 
 func (p Push) open() (*push, error) {
-	x := &push{Push: p}
 	book, err := readCursors(p.Look, p.Client)
 	if err != nil {
 		return nil, err
 	}
-	if x.holding, err = newHolding(p.Look, book, p.Presented); err != nil {
-		return nil, err
-	}
-	c := book.find(p.Presented)
-	if c == nil && p.Presented != 0 {
-		x.guessed = true
-		c = book.before(p.Presented)
-		x.since, err = p.holdingsAfter(book, c)
-	}
+	x := &push{Push: p}
+	c, err := x.know(book)
 	if err != nil {
 		return nil, err
 	}
-	x.book, x.cursor = book, c
 	if c != nil {
 		x.marks = c.Marks
 	}
 	if x.holding.past, err = p.Look.Past(x.marks); err != nil {
 		return nil, err
 	}
-	x.rights, err = rightsOf(p.Look, p.User)
+	if x.rights, err = rightsOf(p.Look, p.User); err == nil {
+		x.rights.visits = p.Rows.visits()
+	}
 	return x, err
+}
+
+// know reads what is known of what the phone has: the cursor that it is known to have got.
+func (x *push) know(book *cursorBook) (c *Cursor, err error) {
+	if x.holding, err = newHolding(x.Look, book, x.Presented); err != nil {
+		return nil, err
+	}
+	if c = book.find(x.Presented); c == nil && x.Presented != 0 {
+		x.guessed = true
+		c = book.before(x.Presented)
+		x.since, err = x.holdingsAfter(book, c)
+	}
+	x.book, x.cursor = book, c
+	return c, err
+}
+
+// visits are the clinics of the visits that were sent.
+func (p *Pushed) visits() map[string]string {
+	clinics := map[string]string{}
+	for _, x := range p.rows {
+		if x.table == "visits" && x.err == nil {
+			clinics[x.id] = textIn(x.column("clinic_id"))
+		}
+	}
+	return clinics
 }
 
 // holdingsAfter are what the phone may have got after a cursor that it is known to have
@@ -94,48 +116,71 @@ func (p Push) Write() ([]Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	var edits []*crdt.Edit
-	var held []*heldRow
+	w := &written{push: x}
 	for _, row := range p.Rows.rows {
-		if row.err != nil {
-			held = append(held, x.hold(row, unfit, row.err.Error()))
-			continue
-		}
-		e, why, err := x.edit(row)
-		if err != nil {
+		if err := w.add(row); err != nil {
 			return nil, err
-		}
-		back, err := x.backTo(row)
-		if err != nil {
-			return nil, err
-		}
-		if back != nil && why == "" {
-			edits = append(edits, back)
-		}
-		if column, err := x.silent(row); err != nil {
-			return nil, err
-		} else if column != "" {
-			held = append(held, x.hold(row, silent, "the phone has another value in "+column+" than anybody wrote, and does not say that it was edited: enter it again if it was edited while the phone synced"))
-		}
-		switch {
-		case why != "":
-			held = append(held, x.hold(row, denied, why))
-		case e != nil:
-			fit, tooLarge := split(e)
-			if tooLarge != nil {
-				held = append(held, x.hold(row, unfit, tooLarge.Error()))
-			} else {
-				edits = append(edits, fit...)
-			}
 		}
 	}
-	return x.batches(edits, held), nil
+	drops, err := w.outdated()
+	if err != nil {
+		return nil, err
+	}
+	return append(x.batches(w.edits, w.held), drops...), nil
+}
+
+// What was written of the rows, and what was held back.
+type written struct {
+	*push
+	edits []*crdt.Edit
+	held  []*heldRow
+	whole []*rowWriter // of rows of which nothing was held back
+}
+
+func (x *written) add(row *pushedRow) error {
+	if row.err != nil {
+		x.held = append(x.held, x.hold(row, unfit, row.err.Error()))
+		return nil
+	}
+	w, why, err := x.edit(row)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		x.held = append(x.held, x.hold(row, denied, why))
+		return nil
+	}
+	fit, err := split(w.edit)
+	if err != nil {
+		x.held = append(x.held, x.hold(row, unfit, err.Error()))
+		return nil
+	}
+	if w.says() {
+		x.edits = append(x.edits, fit...)
+	}
+	back, err := x.backTo(row)
+	if err != nil {
+		return err
+	}
+	if back != nil {
+		x.edits = append(x.edits, back)
+	}
+	column, err := w.silent()
+	if err != nil {
+		return err
+	}
+	if column != "" {
+		x.held = append(x.held, x.hold(row, silent, "the phone has another value in "+column+" than anybody wrote, and does not say that it was edited: enter it again if it was edited while the phone synced"))
+		return nil
+	}
+	x.whole = append(x.whole, w)
+	return nil
 }
 
 // batches puts edits together to entries, no record twice into one.
 func (x *push) batches(edits []*crdt.Edit, held []*heldRow) (batches []Batch) {
 	for _, list := range Transactions(edits) {
-		batches = append(batches, Batch{list, Origin(x.Client, x.Presented)})
+		batches = append(batches, Batch{Edits: list, Origin: Origin(x.Client, x.Presented)})
 	}
 	var keep []*crdt.Edit
 	for _, h := range held {
@@ -147,13 +192,15 @@ func (x *push) batches(edits []*crdt.Edit, held []*heldRow) (batches []Batch) {
 	return batches
 }
 
-// edit is what one row says, nil if it says nothing new; or why its user may not say it.
-func (x *push) edit(p *pushedRow) (e *crdt.Edit, why string, err error) {
-	w, err := x.writer(p)
-	if err != nil {
+// edit is what one row says; or why its user may not say it.
+func (x *push) edit(p *pushedRow) (w *rowWriter, why string, err error) {
+	if w, err = x.writer(p); err != nil {
 		return nil, "", err
 	}
 	for _, f := range p.columns {
+		if p.overtaken[crdt.JoinPath("", f.Key)] {
+			continue
+		}
 		if err := w.column(f.Key, f.Value); err != nil {
 			return nil, "", err
 		}
@@ -161,15 +208,21 @@ func (x *push) edit(p *pushedRow) (e *crdt.Edit, why string, err error) {
 	if w.revives() {
 		w.edit.Undelete = true
 	}
-	e = w.edit
-	if len(e.Set)+len(e.Remove) == 0 && (len(e.Max) == 0 || w.merelyNoted()) && !e.Undelete && !w.isNew() {
-		return nil, "", nil
+	if !w.says() {
+		return w, "", nil
 	}
 	var had *row
 	if w.base != nil && w.table != nil {
 		had = &w.had
 	}
-	return e, x.rights.refuseWrite(w.row(), had), nil
+	why, err = x.rights.refuseWrite(w.row(), had, w.edit)
+	return w, why, err
+}
+
+// says tells whether a row says anything new.
+func (w *rowWriter) says() bool {
+	e := w.edit
+	return len(e.Set)+len(e.Remove) > 0 || len(e.Max) > 0 && !w.merelyNoted() || e.Undelete || w.isNew() && w.pushed.overtaken == nil
 }
 
 // merelyNoted tells of a row of which nothing but times differs that nobody edited it: the app
@@ -400,7 +453,11 @@ func (p Push) Delete() ([]Batch, error) {
 		if h.Record == nil || h.Deleted() {
 			continue
 		}
-		if why := x.rights.refuseDelete(rowOfAny(row, h.Record)); why != "" {
+		why, err := x.rights.refuseDelete(rowOfAny(row, h.Record))
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
 			held = append(held, x.hold(row, denied, why))
 			continue
 		}
@@ -506,11 +563,18 @@ func (x row) sameAs(p *pushedRow) bool {
 // EditedMs is the phone's time of its latest edit, in milliseconds; 0 if it says none.
 func (p *Pushed) EditedMs() (latest int64) {
 	for _, x := range p.rows {
-		if v := numberOf(x.column(updatedAt)); v != nil && (x.status == statusCreated || x.status == statusUpdated) {
-			latest = max(latest, int64(number(v)))
+		if x.status == statusCreated || x.status == statusUpdated {
+			latest = max(latest, x.editedMs())
 		}
 	}
 	return latest
+}
+
+func (p *pushedRow) editedMs() int64 {
+	if v := numberOf(p.column(updatedAt)); v != nil {
+		return int64(number(v))
+	}
+	return 0
 }
 
 // Refs are the entries in which what was pushed stands, as it is merged now.

@@ -25,12 +25,17 @@ type pushedRow struct {
 	changed map[string]bool // the columns that were edited
 	columns []crdt.Field    // by name, as they were sent
 	removed bool            // it stands among those that are deleted
-	raw     string          // the row as it was sent
+	raw     string          // the row as it was sent, one after the other if it was several times
+	lists   string          // that it stood in, as many
 	err     error           // why it cannot be a record
+
+	overtaken map[string]bool // of a row that was held back: what the phone sent of it since; nil: none
 }
 
 // Words of the app about its rows.
 const (
+	deletedList   = "deleted" // of a table's rows
+	writtenList   = "written" // ours for any other list
 	statusColumn  = "_status"
 	changedColumn = "_changed"
 	statusCreated = "created"
@@ -112,7 +117,10 @@ func (p *Pushed) readList(dec *jsontext.Decoder, table, list string) error {
 
 // readPushedRow reads one row. Among those that are deleted an id alone will do.
 func readPushedRow(table, list string, raw jsontext.Value) *pushedRow {
-	x := &pushedRow{table: table, raw: string(raw), removed: list == "deleted"}
+	x := &pushedRow{table: table, raw: string(raw), lists: writtenList, removed: list == deletedList}
+	if x.removed {
+		x.lists = deletedList
+	}
 	if raw.Kind() == '"' && x.removed {
 		x.err = json.Unmarshal(raw, &x.id)
 	} else {
@@ -228,4 +236,5 @@ func (x *pushedRow) take(later *pushedRow) {
 		}
 	}
 	x.removed = x.removed || later.removed
+	x.raw, x.lists = x.raw+"\n"+later.raw, x.lists+" "+later.lists
 }

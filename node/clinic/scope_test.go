@@ -8,18 +8,18 @@ import (
 	"musafir/node/clinic/apptest"
 )
 
-const nurse = "0190a000-0000-7000-8000-0000000000aa"
+const clerk = "0190a000-0000-7000-8000-0000000000aa"
 
-// openFor makes a desk with clinics, a nurse of the clinic a, and the nurse's phone.
+// openFor makes a desk with clinics, a clerk of the clinic a, and the clerk's phone.
 func openFor(t *testing.T, clinics ...string) (*desk, *apptest.Phone, *line) {
 	d := open(t)
 	for _, id := range clinics {
 		d.set("clinics", id, "name", id)
 	}
-	d.set("users", nurse, "name", "Noor", "role", "provider")
-	d.permit(nurse, "a")
+	d.set("users", clerk, "name", "Noor", "role", "provider")
+	d.permit(clerk, "a")
 	a, at := phone(1, d)
-	at.user = nurse
+	at.user = clerk
 	return d, a, at
 }
 

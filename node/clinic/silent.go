@@ -11,16 +11,11 @@ import (
 // was edited. Such a value comes later, with the row, when another column is edited. Others
 // than those named may be out of date as well, so they are not merged; but a value that
 // nobody here ever wrote is not lost without a word.
-func (x *push) silent(p *pushedRow) (column string, err error) {
-	t := TableOf(p.table)
-	if t == nil || x.guessed || p.status != statusUpdated || p.changed == nil {
+func (w *rowWriter) silent() (column string, err error) {
+	t, p := w.table, w.pushed
+	if t == nil || w.guessed || w.base == nil || p.status != statusUpdated || p.changed == nil {
 		return "", nil
 	}
-	h, err := x.holding.of(p.key())
-	if err != nil || h.Record == nil {
-		return "", err
-	}
-	had := rowOf(t, h.Record)
 	var touches []*crdt.Touch
 	for _, f := range p.columns {
 		i := t.index(f.Key)
@@ -28,11 +23,11 @@ func (x *push) silent(p *pushedRow) (column string, err error) {
 			continue
 		}
 		v := t.Columns[i].typed(f.Value)
-		if v.Equal(had.columns[i]) || v.Equal(t.Columns[i].typed(nil)) {
+		if v.Equal(w.had.columns[i]) || v.Equal(t.Columns[i].typed(nil)) {
 			continue
 		}
 		if touches == nil {
-			if touches, err = x.Look.Touches(p.key()); err != nil {
+			if touches, err = w.Look.Touches(p.key()); err != nil {
 				return "", err
 			}
 		}

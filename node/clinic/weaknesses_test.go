@@ -341,25 +341,12 @@ func TestHeldBackUntilPermitted(t *testing.T) {
 	if len(rows) != 1 || rows[0].Row != vitals || !strings.Contains(rows[0].Why, "Noor") {
 		t.Fatalf("held back: %+v", rows)
 	}
-	mend := func() {
-		m := d.look()
-		defer m.Close()
-		batches, err := clinic.Mend(m, d.nowMs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range batches {
-			if err := d.write(crdt.Transaction{Edits: b.Edits, Phone: b.Origin}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	mend()
+	at.mend()
 	if len(d.held()) != 1 {
 		t.Error("merged without permission")
 	}
 	d.do(&crdt.Edit{Key: may, Set: []crdt.Field{{Key: "can_edit_records", Value: crdt.True}}})
-	mend()
+	at.mend()
 	if d.record("patient_vitals", vitals).Deleted || len(d.held()) != 0 {
 		t.Error("not merged although it is permitted now")
 	}

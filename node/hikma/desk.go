@@ -49,8 +49,9 @@ const (
 type Desk struct {
 	cfg DeskConfig
 
-	mu    sync.Mutex
-	tally clinic.Tally
+	mu     sync.Mutex
+	tally  clinic.Tally
+	mended string // the row held back at which the last look for those that may be merged ended
 }
 
 // NewDesk makes a desk.
@@ -188,7 +189,7 @@ func (d *Desk) Push(ctx context.Context, who Who, presented int64, changes []byt
 	if err := d.awaitCursor(ctx, who.Client, presented); err != nil {
 		return err
 	}
-	steps := []func(clinic.Push) ([]clinic.Batch, error){clinic.Push.Write, clinic.Push.Delete, owed, mend}
+	steps := []func(clinic.Push) ([]clinic.Batch, error){clinic.Push.Write, clinic.Push.Delete, owed, d.mend}
 	for _, step := range steps {
 		if err := d.step(ctx, who, presented, rows, step); err != nil {
 			return err
@@ -218,7 +219,13 @@ func owed(p clinic.Push) ([]clinic.Batch, error) {
 	return batches, err
 }
 
-func mend(p clinic.Push) ([]clinic.Batch, error) { return clinic.Mend(p.Look, p.NowMs) }
+// mend goes on with the rows that are held back where the last push ended.
+func (d *Desk) mend(p clinic.Push) (batches []clinic.Batch, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	batches, d.mended, err = clinic.Mend(p.Look, d.mended, p.NowMs)
+	return batches, err
+}
 
 func (d *Desk) step(ctx context.Context, who Who, presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
 	look, stock, done, err := d.moment()
@@ -226,20 +233,18 @@ func (d *Desk) step(ctx context.Context, who Who, presented int64, rows *clinic.
 		return err
 	}
 	defer done()
-	batches, err := do(clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows, Dispensed: stock})
+	p := clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows, Dispensed: stock}
+	batches, err := do(p)
 	if err != nil {
 		return err
 	}
-	for _, b := range batches {
-		author := ""
-		if b.Origin != "" {
+	return p.Run(batches, func(b clinic.Batch) error {
+		author := plain(b.Author, crdt.MaxAuthorBytes)
+		if b.Author == "" && b.Origin != "" {
 			author = who.Name
 		}
-		if err := d.write(ctx, b, author); err != nil {
-			return err
-		}
-	}
-	return nil
+		return d.write(ctx, b, author)
+	})
 }
 
 // awaitCopies returns once other devices hold what was pushed.
