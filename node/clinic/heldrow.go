@@ -158,9 +158,12 @@ func Mend(look Look, nowMs int64) (batches []Batch, err error) {
 			return true, nil
 		}
 		more, err := h.mend(look, nowMs)
-		if len(more) > 0 {
-			batches = append(append(batches, more...), Batch{Edits: []*crdt.Edit{{Key: r.Key, Delete: true}}})
+		if err != nil || len(more) == 0 {
+			return err == nil, err
 		}
+		// The phone was told meanwhile that the row is as it had been.
+		owed, err := owe(look, h.client, h.presented, []crdt.RecordKey{{Collection: h.table, ID: h.row}})
+		batches = append(append(batches, more...), Batch{Edits: []*crdt.Edit{{Key: r.Key, Delete: true}, owed}})
 		return len(batches) < mendMax, err
 	})
 	return batches, err
