@@ -62,8 +62,14 @@ func (m *mending) mend(h *heldRow) ([]Batch, error) {
 	}
 	said, denied, err := x.mendWrite(h, row)
 	switch {
-	case err != nil || len(said) > 0 && !row.deletes():
-		return append(said, h.drop(row)), err
+	case err != nil:
+		return nil, err
+	case len(said) > 0 && !row.deletes():
+		// The phone was told meanwhile that the row is as it had been.
+		owed, err := owe(m.look, h.client, h.presented, []crdt.RecordKey{row.key()})
+		end := h.drop(row)
+		end.Edits = append(end.Edits, owed...)
+		return append(said, end), err
 	case len(said) > 0:
 		return append(said, h.bound(row, &crdt.Edit{Key: h.key(), Set: []crdt.Field{{Key: "written", Value: crdt.True}}})), nil
 	}
@@ -106,7 +112,7 @@ func (m *mending) open(h *heldRow, row *pushedRow) (x *push, err error) {
 // until are the cursors that had been issued at a time.
 func (b *cursorBook) until(at crdt.Time) *cursorBook {
 	then := *b
-	then.bodies = map[int64][]crdt.Value{}
+	then.bodies, then.found = map[int64][]crdt.Value{}, map[int64]*Cursor{}
 	for w, bodies := range b.bodies {
 		for _, t := range b.issued[w] {
 			if t.Time <= at {

@@ -325,9 +325,16 @@ func (a *Answer) scan(visit func(table string, form Form, row []byte) error) err
 	return nil
 }
 
-// Owed is what is to be kept once the rows are out: which others the phone must get later.
+// Owed is what is to be kept once the rows are out: which others the phone must get later,
+// and which of these once more, since no cursor says that it got them.
 func (a *Answer) Owed() ([]*crdt.Edit, error) {
-	return owe(a.pull.Look, a.pull.Client, a.pull.Presented, a.pull.withheld)
+	rows := a.pull.withheld
+	if a.pull.lost {
+		for _, d := range a.list {
+			rows = append(rows, d.key)
+		}
+	}
+	return owe(a.pull.Look, a.pull.Client, a.pull.Presented, rows)
 }
 
 // alone is the answer to a phone whose cursor is not known here: it keeps its watermark, and
