@@ -261,6 +261,20 @@ func TestHeldAsTheWriterRefusesIt(t *testing.T) {
 	}
 }
 
+// What could not be merged even with all rights stays held back.
+func TestMendedRowTooLarge(t *testing.T) {
+	d := open(t)
+	d.staff("can_view_history")
+	a, at := nursePhone(t, d)
+	a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "a", "photo_url": strings.Repeat("x", 60_000)})
+	sync(t, a, at)
+	d.allow("can_register_patients")
+	at.mend()
+	if rows := d.held(); len(rows) != 1 || !strings.Contains(rows[0].Why, "one piece") {
+		t.Errorf("held back: %.300v", rows)
+	}
+}
+
 // However many are held back, each is looked at in the end, and few with one push.
 func TestMendInTurn(t *testing.T) {
 	d := open(t)
