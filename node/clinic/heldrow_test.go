@@ -199,6 +199,41 @@ func TestMendedRowDeletedSince(t *testing.T) {
 	}
 }
 
+// What the phone wrote after a deletion that was not permitted keeps the record there.
+func TestMendedDeletionBeforeAnEdit(t *testing.T) {
+	d := open(t)
+	d.staff("can_register_patients")
+	a, at := nursePhone(t, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "a"})
+	sync(t, a, at)
+	sync(t, a, at)
+	d.push(at, a.Watermark(), fmt.Sprintf(`{"patients":{"deleted":[%q]}}`, id))
+	d.push(at, a.Watermark(), fmt.Sprintf(`{"patients":{"updated":[{"id":%q,"primary_clinic_id":"a","phone":"3","_status":"updated","_changed":"phone"}]}}`, id))
+	if len(d.held()) != 1 {
+		t.Fatalf("held back: %v", d.held())
+	}
+	d.allow("can_delete_patient_records")
+	at.mend()
+	if v := d.record("patients", id); v.Deleted || text(v, "phone") != "3" || len(d.held()) > 0 {
+		t.Errorf("deleted: %v, held back: %v", v.Deleted, d.held())
+	}
+}
+
+// What a phone did not say that it edited is held back until it says so.
+func TestHeldUntilItIsNamed(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "camp": "1", "phone": "1"})
+	sync(t, a, at)
+	sync(t, a, at)
+	for i, changed := range []string{"phone", "phone,camp"} {
+		d.push(at, a.Watermark(), fmt.Sprintf(`{"patients":{"updated":[{"id":%q,"given_name":"R","camp":"9","phone":"7","_status":"updated","_changed":%q}]}}`, id, changed))
+		if rows := d.held(); len(rows) != 1-i {
+			t.Errorf("held back after %s: %v", changed, rows)
+		}
+	}
+}
+
 // A row that could be no record is held back no longer once the phone sent it right.
 func TestHeldUntilItComesRight(t *testing.T) {
 	d := open(t)
@@ -239,14 +274,23 @@ func TestHeldAsTheWriterRefusesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.Run(batches, func(b clinic.Batch) error {
+	refusing := func(b clinic.Batch) error {
 		for _, e := range b.Edits {
 			if e.Key.ID == "bad" {
 				return &crdt.EditError{Key: e.Key, Err: errors.New("it is refused")}
 			}
 		}
 		return d.write(crdt.Transaction{Edits: b.Edits, Phone: b.Origin})
-	})
+	}
+	if err := p.Run(batches, refusing); err != nil {
+		t.Fatal(err)
+	}
+	again := d.look() // what is held back of it by now is held back still if it comes again
+	defer again.Close()
+	p.Look = again
+	if batches, err = p.Write(); err == nil {
+		err = p.Run(batches, refusing)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,6 +302,20 @@ func TestHeldAsTheWriterRefusesIt(t *testing.T) {
 	broken := &crdt.EditError{Err: errors.New("this device writes nothing")}
 	if err := p.Run(batches, func(clinic.Batch) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("a device that writes nothing took the push: %v", err)
+	}
+}
+
+// What could not be merged even with all rights stays held back.
+func TestMendedRowTooLarge(t *testing.T) {
+	d := open(t)
+	d.staff("can_view_history")
+	a, at := nursePhone(t, d)
+	a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "a", "photo_url": strings.Repeat("x", 60_000)})
+	sync(t, a, at)
+	d.allow("can_register_patients")
+	at.mend()
+	if rows := d.held(); len(rows) != 1 || !strings.Contains(rows[0].Why, "one piece") {
+		t.Errorf("held back: %.300v", rows)
 	}
 }
 

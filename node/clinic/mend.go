@@ -60,10 +60,10 @@ func (m *mending) mend(h *heldRow) ([]Batch, error) {
 	if gone || err != nil {
 		return []Batch{h.drop(row)}, err
 	}
-	said, denied, err := x.mendWrite(h, row)
+	said, stays, err := x.mendWrite(h, row)
 	switch {
-	case err != nil:
-		return nil, err
+	case err != nil || len(said) > 0 && stays:
+		return said, err
 	case len(said) > 0 && !row.deletes():
 		// The phone was told meanwhile that the row is as it had been.
 		owed, err := owe(m.look, h.client, h.presented, []crdt.RecordKey{row.key()})
@@ -74,7 +74,7 @@ func (m *mending) mend(h *heldRow) ([]Batch, error) {
 		return append(said, h.bound(row, &crdt.Edit{Key: h.key(), Set: []crdt.Field{{Key: "written", Value: crdt.True}}})), nil
 	}
 	deletion, refused, err := x.mendDelete(h, row)
-	if err != nil || denied || refused {
+	if err != nil || stays || refused {
 		return deletion, err
 	}
 	return append(deletion, h.drop(row)), nil
@@ -178,9 +178,9 @@ func (x *push) overtake(h *heldRow, row *pushedRow) (gone bool, err error) {
 	return err == nil && r != nil && r.Deleted(), err
 }
 
-// mendWrite is what the row says but for a deletion; denied tells that its user may still not
-// say it.
-func (x *push) mendWrite(h *heldRow, row *pushedRow) (said []Batch, denied bool, err error) {
+// mendWrite is what the row says but for a deletion; stays tells that it stays held back: its
+// user may still not say it, or it can never be merged.
+func (x *push) mendWrite(h *heldRow, row *pushedRow) (said []Batch, stays bool, err error) {
 	if h.written {
 		return nil, false, nil
 	}
