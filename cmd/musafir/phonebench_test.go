@@ -55,6 +55,7 @@ func benchFirstPull(b *testing.B, x *team) {
 	var took, first []time.Duration
 	var last pulledAs
 	var most memory
+	var more []float64
 	for b.Loop() {
 		b.StopTimer()
 		x.again(0)
@@ -62,12 +63,15 @@ func benchFirstPull(b *testing.B, x *team) {
 		b.StartTimer()
 		m := x.daemons[0].memoryWhile(func() { last = a.pull() })
 		took, first = append(took, last.took), append(first, last.first)
-		if m.peak-m.before > most.peak-most.before {
+		more = append(more, m.peak-m.before)
+		if m.peak > most.peak {
 			most = m
 		}
 	}
 	b.ReportMetric(millisOf(middle(took)), "ms/last-byte")
 	b.ReportMetric(millisOf(middle(first)), "ms/first-byte")
+	slices.Sort(more)
+	b.ReportMetric(more[len(more)/2], "MiB-more") // in some runs the database also tidies up
 	b.ReportMetric(most.before, "MiB-before")
 	b.ReportMetric(most.peak, "MiB-peak")
 	b.ReportMetric(most.after, "MiB-after")
