@@ -55,6 +55,7 @@ func TestPullIsStreamed(t *testing.T) {
 // TestNothingNewIsNotWritten: a phone that has everything costs the device's disk nothing,
 // whatever other phones leave there.
 func TestNothingNewIsNotWritten(t *testing.T) {
+	notUnderRace(t)
 	x := newClinicTeam(t, 1)
 	a, b := x.taker(1, 0), x.taker(2, 0)
 	a.Patients(2)
@@ -79,6 +80,7 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 // TestStationsAtOnce: a clinic's stations sync at the same time, each of whose phones edits
 // what it sent before while others get it. All have everything in the end.
 func TestStationsAtOnce(t *testing.T) {
+	notUnderRace(t)
 	const phones, rounds = 12, 2 * stationCount
 	x := newClinicTeam(t, 1)
 	x.fill(0)
