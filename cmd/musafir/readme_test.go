@@ -14,6 +14,7 @@ import (
 // the repository and on an empty machine's home. `go test ./...` is what runs this,
 // `up` runs beside the others, on a port that is free, and following ends.
 func TestReadme(t *testing.T) {
+	notUnderRace(t)
 	for _, tool := range []string{"bash", "curl", "go", "tar"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("the README needs %s: %v", tool, err)

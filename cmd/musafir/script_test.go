@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as its users do. Each script has a data directory
 // of its own in $MUSAFIR_DATA.
 func TestScripts(t *testing.T) {
+	notUnderRace(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
