@@ -23,13 +23,11 @@ func (x *pull) believe(c *Cursor) (b *belief, err error) {
 		return b, nil
 	}
 	b.control = c.Control
-	if b.past, err = x.Look.Past(c.Marks); err != nil {
+	if b.answer, err = x.given(c); err != nil {
 		return nil, err
 	}
-	if b.scope, err = asSeen(x.Look, c, b.past); err != nil {
-		return nil, err
-	}
-	b.answer, err = x.given(c, b.past)
+	b.past = b.answer.past
+	b.scope, err = asSeen(x.Look, c, b.past)
 	return b, err
 }
 
@@ -91,12 +89,17 @@ func (b *belief) has(x *pull, t *Table, r *crdt.Record) (h had, err error) {
 
 func (h *had) same(now row, sees bool) bool { return h.saw == sees && h.row.equal(now) }
 
-// mayHave tells whether the phone may have something else of a record than is shown now.
+// mayHave tells whether the phone may have something else of a record than is shown now, or
+// may have been told that it must not have it.
 func (x *pull) mayHave(t *Table, r *crdt.Record, now row, sees bool) (bool, error) {
 	for _, b := range x.maybe {
 		h, err := b.has(x, t, r)
-		if err != nil || h.there && !h.same(now, sees) {
-			return err == nil, err
+		if err != nil {
+			return false, err
+		}
+		gone := h.Record != nil && !h.there && sees && !now.deleted
+		if gone || h.there && !h.same(now, sees) {
+			return true, nil
 		}
 	}
 	return false, nil

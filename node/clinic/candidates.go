@@ -182,19 +182,20 @@ func (x *pull) addChartsSince(b *belief, keys map[crdt.RecordKey]bool) error {
 	return nil
 }
 
-// turned tells whether the phone sees a record now and did not then, or the reverse.
+// turned tells whether the phone sees a record now and did not then, or the reverse. What is
+// of a patient or a visit that is not there everybody sees.
 func (x *pull) turned(b *belief, key crdt.RecordKey) (bool, error) {
 	now, is, err := x.now.row(key.Collection, key.ID)
 	if err != nil {
 		return false, err
 	}
 	had, was, err := b.row(key.Collection, key.ID)
-	if err != nil || !is || !was {
+	if err != nil || !is {
 		return false, err
 	}
 	sees, err := x.now.sees(now)
-	if err != nil {
-		return false, err
+	if err != nil || !was {
+		return !sees, err
 	}
 	saw, err := b.sees(had)
 	return sees != saw, err

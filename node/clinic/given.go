@@ -13,41 +13,49 @@ type given struct {
 	issued []*crdt.Touch // what the device wrote the cursor with
 	past   Past          // what the device held
 	since  Past          // what the phone had before; nil: the device did not know that
-	after  []int64       // the watermarks that it had presented one after the other, as far as they are known
-	first  bool          // that is since it had none
+	before *given        // the answer before; nil: not known any more, or there was none
 }
 
 // given is the answer behind a cursor.
-func (x *pull) given(c *Cursor, past Past) (*given, error) {
-	g := &given{Cursor: c, issued: x.book.issued[c.Watermark], past: past}
-	g.readBefore(x.book)
-	before := &Cursor{}
-	if c.Presented != 0 {
-		if before = x.book.find(c.Presented); before == nil || !covers(c.Marks, before.Marks) {
-			return g, nil
-		}
+func (x *pull) given(c *Cursor) (g *given, err error) {
+	if g, ok := x.answers[c.Watermark]; ok {
+		return g, nil
 	}
-	var err error
-	g.since, err = x.Look.Past(before.Marks)
+	g = &given{Cursor: c, issued: x.book.issued[c.Watermark]}
+	x.answers[c.Watermark] = g // before what it follows is read: made-up watermarks may go round
+	if g.past, err = x.Look.Past(c.Marks); err != nil {
+		return nil, err
+	}
+	if c.Presented == 0 {
+		g.since, err = x.Look.Past(nil)
+		return g, err
+	}
+	before := x.book.find(c.Presented)
+	if before == nil {
+		return g, nil
+	}
+	if g.before, err = x.given(before); err == nil && covers(c.Marks, before.Marks) {
+		g.since = g.before.past
+	}
 	return g, err
 }
 
-// readBefore reads how the phone came to its watermark.
-func (g *given) readBefore(book *cursorBook) {
-	for c := g.Cursor; c != nil && !g.first; {
-		if slices.Contains(g.after, c.Presented) {
-			return
-		}
-		g.after, g.first = append(g.after, c.Presented), c.Presented == 0
-		c = book.find(c.Presented)
-	}
-}
-
-// forgot tells whether the phone pushed something before it was emptied.
+// forgot tells whether the phone pushed something before it was emptied, as far as is known.
 func (g *given) forgot(t *crdt.Touch) bool {
 	_, presented, _ := readOrigin(t.Phone)
-	return g.first && !slices.Contains(g.after, presented)
+	for left := chainMax; g != nil && left > 0; g, left = g.before, left-1 {
+		switch g.Presented {
+		case presented:
+			return false
+		case 0:
+			return true
+		}
+	}
+	return false
 }
+
+// chainMax is how many answers, one after the other, are looked at.
+const chainMax = 64
 
 // precedes tells whether the phone pushed something after it had taken in the answer. In one
 // sync it speaks to one device.
@@ -60,19 +68,35 @@ func (g *given) precedes(t *crdt.Touch) bool {
 	})
 }
 
-// left tells whether the phone still has what it pushed, and the device did not know; kept is
-// whether the answer had nothing of the record.
-func (g *given) left(t *crdt.Touch, kept bool) bool {
-	return g == nil || g.precedes(t) || kept && !g.forgot(t)
+// left tells whether the phone still has what it pushed and the device did not know.
+func (g *given) left(t *crdt.Touch, touches []*crdt.Touch) bool {
+	if g == nil {
+		return true
+	}
+	if g.forgot(t) && !g.precedes(t) {
+		return false
+	}
+	for left := chainMax; g != nil && left > 0; g, left = g.before, left-1 {
+		if g.precedes(t) {
+			return true
+		}
+		if !g.leaves(touches) {
+			return false
+		}
+		if g.Presented == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // leaves tells whether the answer had nothing of a record: the device had heard nothing of it
 // that the phone did not have. Of stock one cannot tell: it changes with what is dispensed.
 func (g *given) leaves(touches []*crdt.Touch) bool {
-	if g != nil && len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
+	if len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
 		return false
 	}
-	return g == nil || g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
+	return g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
 }
 
 // strictly is a holding of which nothing counts that an answer may have overwritten.

@@ -107,12 +107,11 @@ func isMerged(t *crdt.Touch) bool { return t.Merged }
 func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	then = make([]*crdt.Touch, len(touches))
 	var over []*crdt.Touch
-	kept := h.answer.leaves(touches)
 	for i, t := range touches {
 		u := *t
 		then[i] = &u
 		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
-		mine = mine && (past || h.answer.left(t, kept))
+		mine = mine && (past || h.answer.left(t, touches))
 		u.Merged = t.Merged && (mine || past)
 		if mine {
 			own = append(own, &u)

@@ -277,6 +277,29 @@ func TestPhoneBetweenDevices(t *testing.T) {
 	}
 }
 
+// TestPhoneChildBeforeParent: what came before its patient is seen by all until it is known that
+// the patient is of another clinic.
+func TestPhoneChildBeforeParent(t *testing.T) {
+	const nurse = "0190a000-0000-7000-8000-000000000002"
+	d := open(t)
+	for _, of := range []string{"one", "two"} {
+		d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: of}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(of)}}})
+	}
+	d.permit(nurse, "one")
+	b, bt := phone(2, d)
+	bt.user = nurse
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "patient_vitals", ID: "v"}, Set: []crdt.Field{{Key: "patient_id", Value: crdt.Text("p")}}})
+	sync(t, b, bt)
+	if n := len(b.Visible("patient_vitals")); n != 1 {
+		t.Fatalf("it got %d vitals", n)
+	}
+	d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "patients", ID: "p"}, Set: []crdt.Field{{Key: "primary_clinic_id", Value: crdt.Text("two")}}})
+	sync(t, b, bt)
+	if n := len(b.Visible("patient_vitals")); n != 0 {
+		t.Errorf("it keeps %d vitals of another clinic's patient", n)
+	}
+}
+
 func TestPhoneHalfFailedPush(t *testing.T) {
 	d := open(t)
 	a, at := phone(1, d)

@@ -73,6 +73,7 @@ type pull struct {
 	now      state
 	stock    dispensed // nil: nothing has stock
 	then     *belief
+	answers  map[int64]*given        // by watermark
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
@@ -91,7 +92,7 @@ func Heard(look Look, client string, watermark int64) (cursor, phone bool, err e
 
 // Answer works out what a phone gets.
 func (p Pull) Answer() (*Answer, error) {
-	x := &pull{Pull: p}
+	x := &pull{Pull: p, answers: map[int64]*given{}}
 	if err := x.read(); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ type written struct {
 	seq  uint64
 	past []int // what it names: the one before it and its dependencies
 	size int
-	at   int64 // when it was first on a disk
+	at   int64            // when it was first on a disk
+	keys []crdt.RecordKey // the records that it touches; where there are phones
 }
 
 type headKey struct {

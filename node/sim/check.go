@@ -34,6 +34,9 @@ func (p *process) note(fresh bool) {
 		}
 		if len(p.w.book.entries) > known {
 			p.w.book.entries[n].at = p.w.now
+			if err := p.w.noteKeys(n, it); err != nil {
+				return false, err
+			}
 		}
 		p.noteAt(it, n)
 		p.noteEntry(n, fresh && it.At.Log != own)

@@ -77,6 +77,9 @@ func (w *World) dropLost() {
 			w.acked[n/64] &^= 1 << (n % 64)
 			w.Stats.Lost++
 		}
+		if w.ward != nil && !w.anywhere(n) {
+			w.ward.lose(w.book.entries[n].keys)
+		}
 	}
 }
 

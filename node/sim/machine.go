@@ -2,6 +2,7 @@ package sim
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -118,14 +119,16 @@ func (m *Machine) load(s *store.Store) (*replica.Writer, error) {
 func (m *Machine) fault(step string) error {
 	if m.refuse > 0 && step == "write" {
 		m.refuse--
-		return fmt.Errorf("the disk fails to %s", step)
+		return fmt.Errorf("%w to %s", errDisk, step)
 	}
 	if !m.failing || m.w.random.IntN(100) >= 6 {
 		return nil
 	}
 	m.w.Stats.Faults["failed commit: "+step]++
-	return fmt.Errorf("the disk fails to %s", step)
+	return fmt.Errorf("%w to %s", errDisk, step)
 }
+
+var errDisk = errors.New("the disk fails")
 
 // FailCommits lets the next so many commits fail.
 func (m *Machine) FailCommits(n int) { m.refuse = n }
@@ -139,6 +142,9 @@ func (m *Machine) kill(power bool) {
 	m.w.log("%s stops at once", m.Name)
 	p.dead = true
 	m.proc = nil
+	for _, t := range p.serving {
+		t.cancel(errGone)
+	}
 	m.disk = m.disk.Crash()
 	for _, id := range p.sessions() {
 		p.ends[id].vanish(power)

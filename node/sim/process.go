@@ -30,6 +30,7 @@ type process struct {
 	keep     map[crdt.DeviceID][]byte
 	noted    map[uint32]uint64 // per branch, the first sequence not yet looked at
 	lines    []line            // of the branches
+	serving  []*task           // requests of phones
 }
 
 // A request is something to be written here.

@@ -24,7 +24,7 @@ func Random(cfg Config, steps int) *World {
 		w.BytesPerMs = 200 + w.random.IntN(5_000)
 	}
 	w.Stats.Faults["worlds"] = 1
-	w.populate(w.size())
+	w.populate(w.size(), w.someRole)
 	w.watch()
 	w.suffer(steps)
 	w.Heal()
@@ -50,8 +50,8 @@ func (w *World) size() int {
 	return 50
 }
 
-// populate founds a camp of so many machines, in some topology.
-func (w *World) populate(n int) {
+// populate founds a camp of so many machines with some roles, in some topology.
+func (w *World) populate(n int, role func() crdt.Role) {
 	first := w.Found()
 	w.Arrange(Topology(w.random.IntN(int(topologies))))
 	for len(w.Machines) < n && w.err == nil {
@@ -59,7 +59,7 @@ func (w *World) populate(n int) {
 		if other := w.Machines[w.random.IntN(len(w.Machines))]; other.proc.role() == crdt.RoleCoordinator {
 			by = other
 		}
-		w.Join(by, w.someRole(), nil)
+		w.Join(by, role(), nil)
 		w.Run(1 + w.random.Int64N(50))
 	}
 	if w.err == nil {
@@ -70,10 +70,6 @@ func (w *World) populate(n int) {
 // suffer lets things happen.
 func (w *World) suffer(steps int) {
 	habits := w.habits()
-	total := 0
-	for _, h := range habits {
-		total += h.weight
-	}
 	pace := 5 + w.random.Int64N(300)
 	w.faulty = true
 	for range steps {
@@ -81,12 +77,21 @@ func (w *World) suffer(steps int) {
 		if w.err != nil {
 			return
 		}
-		n := w.random.IntN(total)
-		for _, h := range habits {
-			if n -= h.weight; n < 0 {
-				h.do()
-				break
-			}
+		w.some(habits)
+	}
+}
+
+// some does one of several things.
+func (w *World) some(habits []habit) {
+	total := 0
+	for _, h := range habits {
+		total += h.weight
+	}
+	n := w.random.IntN(total)
+	for _, h := range habits {
+		if n -= h.weight; n < 0 {
+			h.do()
+			break
 		}
 	}
 }

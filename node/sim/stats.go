@@ -22,12 +22,13 @@ type Stats struct {
 	Useful    int            // of them, of entries that were not held
 	HealMs    int64          // from the end of the faults until all held the same
 	Renewed   int
-	SlowestMs int64 // from the disk of its author to that of another device
-	Trips     int   // one way, until the last entry that was not held had come
+	SlowestMs int64          // from the disk of its author to that of another device
+	Trips     int            // one way, until the last entry that was not held had come
+	Phones    map[string]int // what phones did
 }
 
 func newStats() Stats {
-	return Stats{Frames: map[wire.Kind]int{}, Bytes: map[wire.Kind]int{}, Faults: map[string]int{}, Sent: map[[2]string]int{}}
+	return Stats{Frames: map[wire.Kind]int{}, Bytes: map[wire.Kind]int{}, Faults: map[string]int{}, Sent: map[[2]string]int{}, Phones: map[string]int{}}
 }
 
 func (s *Stats) count(f wire.Frame, bytes int) {
@@ -53,6 +54,9 @@ func (s *Stats) Add(o Stats) {
 	for k, n := range o.Faults {
 		s.Faults[k] += n
 	}
+	for k, n := range o.Phones {
+		s.Phones[k] += n
+	}
 	s.Sessions += o.Sessions
 	s.Acked += o.Acked
 	s.Lost += o.Lost
@@ -73,6 +77,9 @@ func (s *Stats) String() string {
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Faults)) {
 		fmt.Fprintf(&b, "%9d %s\n", s.Faults[k], k)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Phones)) {
+		fmt.Fprintf(&b, "%9d %s\n", s.Phones[k], k)
 	}
 	return b.String()
 }

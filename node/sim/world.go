@@ -18,6 +18,7 @@ type Config struct {
 	Tick       int64    // between two ticks of a replica
 	BytesPerMs int      // of a stream in one direction; 0: no limit
 	Trace      io.Writer
+	Blind      bool // what phones get is not checked, so that it takes less time
 }
 
 // Quiet is a world in which everything takes the time that one expects.
@@ -46,8 +47,10 @@ type World struct {
 	conns    []*conn         // open
 	begun    int             // conns so far
 	roots    map[[crdt.HashSize]byte]rootOf
-	acked    set  // entries that were acknowledged and must be everywhere
-	faulty   bool // things may go wrong
+	acked    set      // entries that were acknowledged and must be everywhere
+	faulty   bool     // things may go wrong
+	tasks    []func() // ends each
+	ward     *ward    // nil: no phones
 	err      error
 }
 
