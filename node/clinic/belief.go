@@ -11,8 +11,8 @@ import (
 type belief struct {
 	holding
 	state
-	stock   dispensed // nil: nothing has stock
-	control [8]byte   // what the device knew of who takes part
+	stock   *sums   // nil: nothing has stock
+	control [8]byte // what the device knew of who takes part
 }
 
 // believe is what the phone has at a cursor; nothing but its own, if that is nil.

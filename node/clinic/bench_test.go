@@ -75,3 +75,71 @@ func BenchmarkPullAfterJoin(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "us/row")
 }
+
+// BenchmarkPullOfOneClinic is of a user who sees one clinic of two, after ten patients were
+// entered in the other with all that is of them.
+func BenchmarkPullOfOneClinic(b *testing.B) {
+	d := open(b)
+	d.permit(clerk, "a")
+	enter := func(n int, of string) {
+		var edits []*crdt.Edit
+		add := func(table string, i int, columns ...string) {
+			e := &crdt.Edit{Key: crdt.RecordKey{Collection: table, ID: fmt.Sprintf("%s-%d-%d", table, n, i)}}
+			for i := 0; i < len(columns); i += 2 {
+				e.Set = append(e.Set, crdt.Field{Key: columns[i], Value: crdt.Text(columns[i+1])})
+			}
+			edits = append(edits, e)
+		}
+		patient, visit := fmt.Sprintf("patients-%d-0", n), fmt.Sprintf("visits-%d-0", n)
+		add("patients", 0, "primary_clinic_id", of)
+		add("visits", 0, "patient_id", patient, "clinic_id", of)
+		for i := range 8 {
+			add("events", i, "patient_id", patient, "visit_id", visit)
+		}
+		d.do(edits...)
+	}
+	for _, id := range []string{"a", "b"} {
+		d.do(&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: id}, Set: []crdt.Field{{Key: "name", Value: crdt.Text(id)}}})
+	}
+	patients := 0
+	for ; patients < rows/10; patients++ {
+		enter(patients, []string{"a", "b"}[patients%2])
+	}
+	for _, name := range []string{"tally", "no-tally"} {
+		b.Run(name, func(b *testing.B) {
+			tally := clinic.ChartTally()
+			l := &line{desk: d, client: "phone " + name, user: clerk}
+			pull := func(presented int64) int64 {
+				m := d.look()
+				defer m.Close()
+				p := clinic.Pull{Look: m, Client: l.client, User: clerk, Presented: presented, NowMs: d.nowMs}
+				var err error
+				if name == "tally" {
+					p.Charts, err = tally.At(m)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				a, err := p.Answer()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := a.Each(func(string, clinic.Form, []byte) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+				d.do(a.Issue...)
+				return a.Watermark
+			}
+			w := pull(0)
+			for b.Loop() {
+				b.StopTimer()
+				for range 10 {
+					enter(patients, "b")
+					patients++
+				}
+				b.StartTimer()
+				w = pull(w)
+			}
+		})
+	}
+}

@@ -16,7 +16,7 @@ func CountStock(edits []*crdt.Edit, from Source) error { return countStock(edits
 func CountImported(edits []*crdt.Edit, from Source) error { return countStock(edits, from, CountsAnew) }
 
 func countStock(edits []*crdt.Edit, from Source, counts func(*crdt.Edit, Source) (bool, error)) error {
-	var sums dispensed
+	var all *sums
 	for _, e := range edits {
 		is, err := counts(e, from)
 		if err != nil {
@@ -25,8 +25,8 @@ func countStock(edits []*crdt.Edit, from Source, counts func(*crdt.Edit, Source)
 		if !is {
 			continue
 		}
-		if sums == nil {
-			if sums, err = dispensedAfter(edits, from); err != nil {
+		if all == nil {
+			if all, err = dispensedAfter(edits, from); err != nil {
 				return err
 			}
 		}
@@ -34,7 +34,7 @@ func countStock(edits []*crdt.Edit, from Source, counts func(*crdt.Edit, Source)
 		if err != nil {
 			return err
 		}
-		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(sums[shelfOf(at)].number())})
+		addTo(e, crdt.Field{Key: dispensedBefore, Value: amount(all.dispensedFrom(shelfOf(at)))})
 	}
 	return nil
 }
@@ -105,22 +105,22 @@ func withMember(object crdt.Value, f crdt.Field) crdt.Value {
 }
 
 // dispensedAfter is what is dispensed once edits are done.
-func dispensedAfter(edits []*crdt.Edit, from Source) (dispensed, error) {
-	sums, err := sumUp(func(visit func(*crdt.Record) (bool, error)) error { return from.Scan(dispensing, "", visit) })
+func dispensedAfter(edits []*crdt.Edit, from Source) (*sums, error) {
+	all, err := stockSum.read(func(table string, visit func(*crdt.Record) (bool, error)) error { return from.Scan(table, "", visit) })
 	done := map[string]row{}
 	for _, e := range edits {
 		if err != nil {
 			return nil, err
 		}
 		if e.Key.Collection == dispensing {
-			err = sums.edit(e, from, done)
+			err = all.edit(e, from, done)
 		}
 	}
-	return sums, err
+	return all, err
 }
 
 // edit takes in what an edit makes of what was dispensed; done is what others did before.
-func (d dispensed) edit(e *crdt.Edit, from Source, done map[string]row) error {
+func (s *sums) edit(e *crdt.Edit, from Source, done map[string]row) error {
 	had, again := done[e.Key.ID]
 	if !again {
 		r, err := from.Record(e.Key)
@@ -136,8 +136,8 @@ func (d dispensed) edit(e *crdt.Edit, from Source, done map[string]row) error {
 		return err
 	}
 	now.deleted = now.deleted || e.Delete
-	d.add(had, -1)
-	d.add(now, 1)
+	s.add(stockSum.of(had), -1)
+	s.add(stockSum.of(now), 1)
 	done[e.Key.ID] = now
 	return nil
 }

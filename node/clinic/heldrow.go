@@ -45,7 +45,7 @@ type heldRow struct {
 // hold holds a row back. The same row pushed again is held once.
 func (x *push) hold(p *pushedRow, kind, why string) *heldRow {
 	return &heldRow{
-		id: heldPrefix(x.Client, p.key()) + digest(p.lists, p.raw), client: x.Client, user: x.User, presented: x.Presented,
+		id: heldPrefix(x.Client, p.key()) + fmt.Sprintf("%x", digest(p.lists, p.raw)), client: x.Client, user: x.User, presented: x.Presented,
 		table: clipped(p.table, crdt.MaxRecordIDBytes), row: clipped(p.id, crdt.MaxRecordIDBytes), kind: kind,
 		why: clipped(why, whyBytesMax), at: x.NowMs, marks: x.marks, raw: p.raw, lists: p.lists,
 	}
@@ -54,12 +54,12 @@ func (x *push) hold(p *pushedRow, kind, why string) *heldRow {
 // heldPrefix is how the ids begin of what is held back of one row of a phone, so that it is
 // found without a look at all others.
 func heldPrefix(client string, key crdt.RecordKey) string {
-	return digest(client, key.Collection, key.ID)
+	return fmt.Sprintf("%x", digest(client, key.Collection, key.ID))
 }
 
-func digest(texts ...string) string {
+func digest(texts ...string) [8]byte {
 	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
-	return fmt.Sprintf("%x", sum[:8])
+	return [8]byte(sum[:])
 }
 
 func (h *heldRow) key() crdt.RecordKey { return crdt.RecordKey{Collection: HeldRows, ID: h.id} }

@@ -27,7 +27,8 @@ type Pull struct {
 	// is there.
 	Alone func(crdt.Ref) bool
 
-	Dispensed *Dispensed // up to the moment of Look; nil: it is read
+	Dispensed *Tallied // what was dispensed up to the moment of Look; nil: it is read
+	Charts    *Tallied // what there is about patients by then; nil: it is read, if the user may not see all
 }
 
 // A Form is how a row comes to a phone.
@@ -71,7 +72,7 @@ type pull struct {
 	lost     bool    // what stands behind the watermark may be known elsewhere
 	holding  holding // of which the beliefs are made
 	now      state
-	stock    dispensed // nil: nothing has stock
+	stock    *sums // nil: nothing has stock
 	then     *belief
 	answers  map[int64]*given        // by watermark
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
@@ -249,7 +250,7 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 }
 
 // shown is the row of a record, with what is left in stock.
-func (x *pull) shown(t *Table, r *crdt.Record, stock dispensed) row {
+func (x *pull) shown(t *Table, r *crdt.Record, stock *sums) row {
 	out := rowOf(t, r)
 	if t.Name == inventory {
 		out = stock.left(out, r)

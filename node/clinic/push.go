@@ -16,7 +16,7 @@ type Push struct {
 	Presented int64 // the watermark that the phone presented at the pull before
 	NowMs     int64
 	Rows      *Pushed
-	Dispensed *Dispensed // up to the moment of Look; nil: it is read
+	Dispensed *Tallied // up to the moment of Look; nil: it is read
 }
 
 // A Batch is what becomes one entry.
@@ -39,7 +39,7 @@ type push struct {
 	cursor  *Cursor   // what the phone had seen; nil: nothing
 	guessed bool      // what it had seen is not known for certain
 	since   []holding // what the phone may have by now, where it presents a watermark that is none
-	had     dispensed // what had been dispensed, as the phone has it; nil: not read yet
+	had     *sums     // what had been dispensed, as the phone has it; nil: not read yet
 }
 
 func (p Push) open() (*push, error) {
@@ -345,18 +345,17 @@ func (w *rowWriter) count(v crdt.Value) error {
 	if w.base != nil && (!said || at == nil || w.had.column(countedAt).Equal(at)) {
 		return nil
 	}
-	before, err := w.dispensedFrom(shelf{textIn(w.pushed.column("clinic_id")), textIn(w.pushed.column("drug_id")), textIn(w.pushed.column("batch_id"))})
+	before, err := w.dispensedFrom(shelfAt(textIn(w.pushed.column("clinic_id")), textIn(w.pushed.column("drug_id")), textIn(w.pushed.column("batch_id"))))
 	w.edit.Set = append(w.edit.Set, crdt.Field{Key: available, Value: v}, crdt.Field{Key: dispensedBefore, Value: amount(before)})
 	return err
 }
 
 // dispensedFrom is what had been dispensed as far as the phone knows, what it sends now
 // included.
-func (x *push) dispensedFrom(at shelf) (float64, error) {
+func (x *push) dispensedFrom(shelf sumKey) (float64, error) {
 	if x.had == nil {
-		x.had = dispensed{}
-		err := x.holding.each(dispensing, func(had row) { x.had.add(had, 1) })
-		if err != nil {
+		var err error
+		if x.had, err = stockSum.had(&x.holding); err != nil {
 			return 0, err
 		}
 		for _, p := range x.Rows.rows {
@@ -365,7 +364,7 @@ func (x *push) dispensedFrom(at shelf) (float64, error) {
 			}
 		}
 	}
-	return x.had[at].number(), nil
+	return x.had.dispensedFrom(shelf), nil
 }
 
 // addSent adds a row that was dispensed and that nobody knew of.
@@ -375,7 +374,7 @@ func (x *push) addSent(p *pushedRow) error {
 	}
 	h, err := x.holding.of(p.key())
 	if err == nil && h.Record == nil {
-		x.had.add(p.row(TableOf(dispensing)), 1)
+		x.had.add(stockSum.of(p.row(TableOf(dispensing))), 1)
 	}
 	return err
 }
@@ -477,10 +476,10 @@ func rowOfAny(p *pushedRow, r *crdt.Record) row {
 // that what it sent changes and of which it says nothing: it gets them with the next pull.
 func (p Push) Owed() ([]*crdt.Edit, error) {
 	var rows []crdt.RecordKey
-	var stock dispensed
+	var stock *sums
 	if p.Rows.touchesStock() {
 		var err error
-		if stock, err = p.Dispensed.upTo(p.Look); err != nil {
+		if stock, err = stockSum.upTo(p.Look, p.Dispensed); err != nil {
 			return nil, err
 		}
 	}
@@ -518,7 +517,7 @@ func (p *Pushed) touchesStock() bool {
 // stockUnsaid are the rows of stock from which the phone says that something was dispensed,
 // more or less than before, without saying what is left.
 func (p Push) stockUnsaid() (rows []crdt.RecordKey, err error) {
-	said, from := map[string]bool{}, map[shelf]bool{}
+	said, from := map[string]bool{}, map[sumKey]bool{}
 	for _, x := range p.Rows.rows {
 		switch {
 		case x.err != nil:

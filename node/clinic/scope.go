@@ -53,6 +53,12 @@ func scopeOf(look Look, user string) (scope, error) {
 	return s, err
 }
 
+// SeesAll tells whether a user may see what is of any clinic.
+func SeesAll(look Look, user string) (bool, error) {
+	s, err := scopeOf(look, user)
+	return s.everything(), err
+}
+
 // asSeen is the scope with the user and the clinics of a cursor, and the clinics that were known
 // in its past: a row was everybody's as long as nobody knew its clinic.
 func asSeen(look Look, c *Cursor, past Past) (scope, error) {
@@ -91,14 +97,11 @@ func (t *Table) clinicColumn() string {
 // isChart tells whether a row of the table is about a patient.
 func (t *Table) isChart() bool { return t.index("patient_id") >= 0 }
 
-// links are the tables whose rows bring a patient into a clinic.
-var links = []string{"visits", "appointments", "prescriptions"}
-
 // A state is the records at one time, as far as is asked for what one row sees of others.
 type state struct {
 	scope
 	row    func(table, id string) (row, bool, error) // of a record that is there
-	linked map[string]int                            // patients with so many rows that bring them into the scope; not kept where the scope is everything
+	charts *sums                                     // what there is about patients; not kept where the scope is everything
 }
 
 // sees tells whether a row is in the scope.
@@ -126,7 +129,12 @@ func (s *scope) knows(x row) bool {
 func (x row) clinic() string { return x.text(x.table.clinicColumn()) }
 
 func (s *state) seesPatient(x row) bool {
-	return !s.others[x.text("primary_clinic_id")] || s.linked[x.id] > 0
+	return !s.others[x.text("primary_clinic_id")] || s.linked(x.id)
+}
+
+// linked tells whether something brings a patient into the scope.
+func (s *state) linked(patient string) bool {
+	return slices.ContainsFunc(s.clinics, func(clinic string) bool { return s.charts.of(linkAt(clinic, patient)) > 0 })
 }
 
 // seesChart is for what names no clinic that is known: it follows its visit, and what that
@@ -147,14 +155,6 @@ func (s *state) seesChart(x row) (bool, error) {
 		return err == nil, err
 	}
 	return s.seesPatient(p), nil
-}
-
-// brings is the patient whom a row brings into the scope, "" if none.
-func (s *state) brings(x row) string {
-	if x.deleted || !slices.Contains(links, x.table.Name) || !slices.Contains(s.clinics, x.clinic()) {
-		return ""
-	}
-	return x.text("patient_id")
 }
 
 // permitted is what a user may do in one clinic, by column.

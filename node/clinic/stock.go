@@ -21,50 +21,34 @@ const (
 	dispensedBefore = "dispensed_before"
 )
 
-// A shelf is what is dispensed from: a drug, in a batch, in a clinic.
-type shelf struct{ clinic, drug, batch string }
-
-func shelfOf(x row) shelf {
-	return shelf{x.text("clinic_id"), x.text("drug_id"), x.text("batch_id")}
-}
-
-// dispensed sums up what was dispensed from each shelf.
-type dispensed map[shelf]quantity
-
-func (d dispensed) add(x row, sign quantity) {
-	if !x.deleted {
-		d[shelfOf(x)] += sign * quantityOf(x)
+// stockSum is what was dispensed, from each shelf. A shelf is a drug, in a batch, in a clinic.
+var stockSum = sum{[]string{dispensing}, func(x row) addend {
+	if x.deleted {
+		return addend{}
 	}
+	return addend{[3]sumKey{shelfOf(x)}, quantityOf(x)}
+}}
+
+func shelfOf(x row) sumKey {
+	return shelfAt(x.text("clinic_id"), x.text("drug_id"), x.text("batch_id"))
 }
 
-// A quantity is a number in millionths: in whatever order they are summed up, it comes to
-// the same.
-type quantity int64
+func shelfAt(clinic, drug, batch string) sumKey { return digest("shelf", clinic, drug, batch) }
 
+// Quantities are summed up in millionths: in whatever order, it comes to the same.
 const (
 	quantityOne = 1_000_000
 	quantityMax = 1 << 60
 )
 
 // quantityOf is how much a row says was dispensed.
-func quantityOf(x row) quantity {
+func quantityOf(x row) int64 {
 	q := math.Round(number(x.column("quantity_dispensed")) * quantityOne)
-	return quantity(max(-quantityMax, min(q, quantityMax)))
+	return int64(max(-quantityMax, min(q, quantityMax)))
 }
 
-func (q quantity) number() float64 { return float64(q) / quantityOne }
-
-func dispensedIn(look Look) (dispensed, error) {
-	return sumUp(func(visit func(*crdt.Record) (bool, error)) error { return look.Scan(dispensing, "", false, visit) })
-}
-
-func sumUp(scan func(visit func(*crdt.Record) (bool, error)) error) (dispensed, error) {
-	d, t := dispensed{}, TableOf(dispensing)
-	return d, scan(func(r *crdt.Record) (bool, error) {
-		d.add(rowOf(t, r), 1)
-		return true, nil
-	})
-}
+// dispensedFrom is how much was dispensed from a shelf.
+func (s *sums) dispensedFrom(shelf sumKey) float64 { return float64(s.of(shelf)) / quantityOne }
 
 func number(v crdt.Value) float64 {
 	switch v.Kind() {
@@ -85,9 +69,9 @@ func amount(f float64) crdt.Value {
 }
 
 // left is the row of stock with what is left.
-func (d dispensed) left(x row, r *crdt.Record) row {
+func (s *sums) left(x row, r *crdt.Record) row {
 	i := x.table.index(available)
 	before := number(member(r.View().Fields, dispensedBefore))
-	x.columns[i] = amount(number(x.columns[i]) + before - d[shelfOf(x)].number())
+	x.columns[i] = amount(number(x.columns[i]) + before - s.dispensedFrom(shelfOf(x)))
 	return x
 }

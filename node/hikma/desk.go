@@ -50,8 +50,9 @@ type Desk struct {
 	cfg DeskConfig
 
 	mu     sync.Mutex
-	tally  clinic.Tally
-	mended string // the row held back at which the last look for those that may be merged ended
+	stock  *clinic.Tally
+	charts *clinic.Tally // only for users who may not see all
+	mended string        // the row held back at which the last look for those that may be merged ended
 }
 
 // NewDesk makes a desk.
@@ -65,7 +66,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	if cfg.CopiesWait == 0 {
 		cfg.CopiesWait = copiesWait
 	}
-	return &Desk{cfg: cfg}
+	return &Desk{cfg: cfg, stock: clinic.StockTally(), charts: clinic.ChartTally()}
 }
 
 // Pull sends a phone what it lacks. What stands behind the watermark that it gets is durable
@@ -74,14 +75,12 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 	if err := d.awaitCursor(ctx, who.Client, presented); err != nil {
 		return err
 	}
-	look, stock, done, err := d.moment()
+	m, err := d.moment(who.User)
 	if err != nil {
 		return err
 	}
-	defer done()
-	ask := d.ask(look, who, presented)
-	ask.Dispensed = stock
-	answer, err := ask.Answer()
+	defer m.done()
+	answer, err := d.ask(m, who, presented).Answer()
 	if err != nil {
 		return err
 	}
@@ -104,25 +103,43 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 	return out.end(answer.Watermark)
 }
 
-// moment is what the device holds now, with what was dispensed by then. Moments follow each
-// other, so that the tally goes on from one to the next.
-func (d *Desk) moment() (look clinic.Look, stock *clinic.Dispensed, done func(), err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if look, done, err = d.cfg.Records.Moment(); err != nil {
-		return nil, nil, nil, err
-	}
-	if stock, err = d.tally.At(look); err != nil {
-		done()
-		return nil, nil, nil, err
-	}
-	return look, stock, done, nil
+// A moment is what the device holds now, with what tallies know of it; nil where none is
+// kept.
+type moment struct {
+	look          clinic.Look
+	stock, charts *clinic.Tallied
+	done          func()
 }
 
-func (d *Desk) ask(look clinic.Look, who Who, presented int64) clinic.Pull {
+// moment is now, for what a user sees; "": nobody sees anything of it. Moments follow each
+// other, so that tallies go on from one to the next.
+func (d *Desk) moment(user string) (m moment, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m.look, m.done, err = d.cfg.Records.Moment(); err != nil {
+		return m, err
+	}
+	if err = m.tally(d, user); err != nil {
+		m.done()
+	}
+	return m, err
+}
+
+func (m *moment) tally(d *Desk, user string) (err error) {
+	if m.stock, err = d.stock.At(m.look); err != nil || user == "" {
+		return err
+	}
+	all, err := clinic.SeesAll(m.look, user)
+	if err == nil && !all {
+		m.charts, err = d.charts.At(m.look)
+	}
+	return err
+}
+
+func (d *Desk) ask(m moment, who Who, presented int64) clinic.Pull {
 	self, _, _ := d.cfg.Records.Self()
 	p := clinic.Pull{
-		Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(),
+		Look: m.look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Dispensed: m.stock, Charts: m.charts,
 		Issuer: clinic.IssuerOf(self), Control: d.cfg.Records.Control(),
 		Alone: func(at crdt.Ref) bool { return d.cfg.Records.Copies([]crdt.Ref{at}) == 0 },
 	}
@@ -228,12 +245,12 @@ func (d *Desk) mend(p clinic.Push) (batches []clinic.Batch, err error) {
 }
 
 func (d *Desk) step(ctx context.Context, who Who, presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
-	look, stock, done, err := d.moment()
+	m, err := d.moment("")
 	if err != nil {
 		return err
 	}
-	defer done()
-	p := clinic.Push{Look: look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows, Dispensed: stock}
+	defer m.done()
+	p := clinic.Push{Look: m.look, Client: who.Client, User: who.User, Presented: presented, NowMs: d.cfg.Now().UnixMilli(), Rows: rows, Dispensed: m.stock}
 	batches, err := do(p)
 	if err != nil {
 		return err
