@@ -25,7 +25,8 @@ type Edit struct {
 	Seen *Seen // what the author had read; nil: what this device holds
 
 	// From is the record as its author was shown it, of entries held here, instead of
-	// Seen: what it shows is replaced, and its siblings stay.
+	// Seen: what it shows is replaced, and its siblings stay. If it was deleted only
+	// Undelete takes that back: else the edit stands beside the deletion.
 	From *Record
 
 	// Idle leaves a deleted record deleted where the fields are as wanted already.
@@ -327,7 +328,7 @@ func (c *composer) needed() bool {
 // livenessClaims names the `alive` versions seen, and the dead ones too where the
 // record is to live again, or to die.
 func (c *composer) livenessClaims() (names []aim) {
-	all := c.edit.Delete || c.edit.Undelete || c.base.Deleted()
+	all := c.edit.Delete || c.edit.Undelete || c.base.Deleted() && c.edit.From == nil
 	for _, s := range c.base.sources {
 		if s.living[0] && (all || !s.Change.Dead) {
 			names = append(names, aim{entry: s.Entry.Short()})

@@ -25,6 +25,8 @@ type Cursor struct {
 	Clinics   []string    // of that user, in order
 	Control   [8]byte     // what the device knew of who takes part, and of what it shows
 	Marks     []crdt.Mark // what the device held of the logs of records, in order
+	Begun     int64       // the first watermark that the phone got since it had nothing
+	Emptied   bool        // it was known then that it had had something
 
 	base  int64 // the cursor of which this one says only what differs, 0 if it says all
 	depth int   // how many cursors it rests on
@@ -196,6 +198,7 @@ func (c *Cursor) encode(over *Cursor) crdt.Value {
 	}
 	return crdt.Array([]crdt.Value{
 		crdt.Int(c.Presented), crdt.Text(c.User), crdt.Array(clinics), crdt.BytesOf(c.Control[:]), crdt.Int(base), crdt.BytesOf(appendMarks(nil, marks)),
+		crdt.Int(c.Begun), flag(c.Emptied),
 	})
 }
 
@@ -206,11 +209,12 @@ func readCursor(watermark int64, body crdt.Value) (*Cursor, error) {
 	}
 	var items []crdt.Value
 	body.Items(func(v crdt.Value) { items = append(items, v) })
-	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes}
+	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes, crdt.KindInt, crdt.KindBool}
 	if !slices.EqualFunc(items, kinds, func(v crdt.Value, k crdt.Kind) bool { return v.Kind() == k }) || len(items[3].Bytes()) != len(c.Control) {
 		return nil, errCursor
 	}
 	c.Presented, c.User, c.base = items[0].Int(), items[1].Text(), items[4].Int()
+	c.Begun, c.Emptied = items[6].Int(), items[7].Bool()
 	copy(c.Control[:], items[3].Bytes())
 	ok := true
 	items[2].Items(func(v crdt.Value) {
@@ -335,10 +339,42 @@ func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
 	}
 	needed[watermark] = true
 	for _, body := range b.bodies[watermark] {
-		if c, err := readCursor(watermark, body); err == nil && c.base != 0 {
+		c, err := readCursor(watermark, body)
+		if err == nil && c.base != 0 {
 			b.need(c.base, needed)
 		}
+		if err == nil && c.Begun != 0 {
+			b.need(c.Begun, needed)
+		}
 	}
+}
+
+// begin says of a new cursor since when the phone has something. One that has nothing still
+// has it since the first answer that it may have taken in and never got through with.
+func (b *cursorBook) begin(c, presented *Cursor) {
+	if c.Presented != 0 {
+		if presented != nil {
+			c.Begun, c.Emptied = presented.Begun, presented.Emptied
+		}
+		return
+	}
+	c.Begun, c.Emptied = c.Watermark, b.seen()
+	for _, w := range slices.Sorted(maps.Keys(b.bodies)) {
+		if first := b.find(w); first != nil && first.Presented == 0 && !b.presentedSince(w) {
+			c.Begun, c.Emptied = first.Begun, first.Emptied
+			return
+		}
+	}
+}
+
+// presentedSince tells whether the phone is known to have presented a watermark or a later one.
+func (b *cursorBook) presentedSince(watermark int64) bool {
+	for w := range b.bodies {
+		if c := b.find(w); c != nil && c.Presented >= watermark {
+			return true
+		}
+	}
+	return false
 }
 
 // before is for a watermark that is none: the newest cursor that the phone is known to have

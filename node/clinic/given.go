@@ -12,6 +12,7 @@ type given struct {
 	*Cursor
 	issued []*crdt.Touch // what the device wrote the cursor with
 	past   Past          // what the device held
+	begun  Past          // what that one held which gave the first answer since the phone had nothing; nil: not known
 	since  Past          // what the phone had before; nil: the device did not know that
 	before *given        // the answer before; nil: not known any more, or there was none
 }
@@ -25,6 +26,11 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	x.answers[c.Watermark] = g // before what it follows is read: made-up watermarks may go round
 	if g.past, err = x.Look.Past(c.Marks); err != nil {
 		return nil, err
+	}
+	if first := x.book.find(c.Begun); first != nil {
+		if g.begun, err = x.Look.Past(first.Marks); err != nil {
+			return nil, err
+		}
 	}
 	if c.Presented == 0 {
 		g.since, err = x.Look.Past(nil)
@@ -43,6 +49,12 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 // forgot tells whether the phone pushed something before it was emptied, as far as is known.
 func (g *given) forgot(t *crdt.Touch) bool {
 	_, presented, _ := readOrigin(t.Phone)
+	if g == nil {
+		return false
+	}
+	if presented != 0 && presented < g.Begun || g.begun != nil && g.begun.Holds(t.Ref) && (presented != 0 || g.Emptied) {
+		return true
+	}
 	for left := chainMax; g != nil && left > 0; g, left = g.before, left-1 {
 		switch g.Presented {
 		case presented:

@@ -113,29 +113,61 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 		mine, past := h.pushed(t), h.past != nil && h.past.Holds(t.Ref)
 		mine = mine && (past || h.answer.left(t, touches))
 		u.Merged = t.Merged && (mine || past)
-		if mine {
+		if mine && !(past && h.answer.forgot(t)) {
 			own = append(own, &u)
 		}
 		if mine && !past {
 			over = append(over, &u)
 		}
 	}
-	slices.SortStableFunc(over, inPhoneOrder)
+	edited := func(u *crdt.Touch) int64 { return editedWith(u, own) }
+	slices.SortStableFunc(over, func(a, b *crdt.Touch) int { return inPhoneOrder(a, b, edited) })
 	for i, u := range over {
 		u.Time = math.MaxUint64 - crdt.Time(len(over)-i) // above all others
+	}
+	if n := len(over); n > 0 && over[n-1].Change.Dead {
+		bury(over[n-1], then)
 	}
 	return then, own
 }
 
 // inPhoneOrder orders what one phone pushed as it did so: by the watermark, then by its
 // own clock, of which only the order counts.
-func inPhoneOrder(a, b *crdt.Touch) int {
+func inPhoneOrder(a, b *crdt.Touch, edited func(*crdt.Touch) int64) int {
 	_, first, _ := readOrigin(a.Phone)
 	_, second, _ := readOrigin(b.Phone)
-	return cmp.Or(cmp.Compare(first, second), cmp.Compare(editedAt(a), editedAt(b)), cmp.Compare(a.Time, b.Time))
+	return cmp.Or(cmp.Compare(first, second), cmp.Compare(edited(a), edited(b)), cmp.Compare(a.Time, b.Time))
 }
 
-// editedAt is the phone's time of what it pushed, in milliseconds; 0 if it says none.
+// editedWith is the phone's time of what it pushed, in milliseconds; 0 if it says none. That
+// of a deletion stands in what was written with it.
+func editedWith(u *crdt.Touch, own []*crdt.Touch) (edited int64) {
+	if !u.Change.Dead {
+		return editedAt(u)
+	}
+	for _, t := range own {
+		if t.Phone == u.Phone && t.Ref.Branch == u.Ref.Branch && t.Ref.Seq < u.Ref.Seq {
+			edited = max(edited, editedAt(t))
+		}
+	}
+	return edited
+}
+
+// bury makes a deletion one of all that the phone has of a record: on the phone it is deleted,
+// though elsewhere something may live that the device which took the deletion had not heard of.
+func bury(deletion *crdt.Touch, then []*crdt.Touch) {
+	c := *deletion.Change
+	c.Names, c.Supersedes = slices.Clone(c.Names), slices.Clone(c.Supersedes)
+	for _, t := range then {
+		if name := t.Entry.Short(); t != deletion && t.Merged && !slices.Contains(c.Names, name) && len(c.Names) < crdt.MaxNames {
+			c.Supersedes = append(c.Supersedes, uint16(len(c.Names)))
+			c.Names = append(c.Names, name)
+		}
+	}
+	deletion.Change = &c
+}
+
+// editedAt is the phone's time of what it wrote, in milliseconds; 0 if it says none.
 func editedAt(t *crdt.Touch) int64 {
 	for i := range t.Change.Writes {
 		if w := &t.Change.Writes[i]; w.Path == updatedAt && w.Value.Kind() == crdt.KindInt {

@@ -171,6 +171,7 @@ func (x *pull) issue(a *Answer) *Answer {
 		Watermark: nextWatermark(max(x.Presented, x.book.newest()), x.NowMs, x.Issuer), Presented: x.Presented,
 		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: mostMarks(x.Look.Marks()),
 	}
+	x.book.begin(c, x.cursor)
 	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor, x.then.past)}
 	if e := x.paid(); e != nil {
 		a.Issue = append(a.Issue, e)
@@ -229,14 +230,14 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	switch {
 	case !may && has.there && has.same(now, sees) && !x.owed[r.Key]:
 		return out, d, false, nil
-	case !may && !has.there && (!sees || now.deleted && x.cursor == nil):
+	case !may && !has.there && !x.stranger() && (!sees || now.deleted && x.cursor == nil):
 		return out, d, false, nil // of others that are deleted it is told: it may have got them when nothing was noted of it
 	case has.pending:
 		x.withheld = append(x.withheld, r.Key)
 		return out, d, false, nil
 	case !sees:
 		d.form, d.gone = Updated, true
-		return blank(t, r.Key.ID), d, has.saw || may, nil
+		return blank(t, r.Key.ID), d, has.saw || may || x.stranger(), nil
 	case now.deleted:
 		d.form = Updated
 		return now.withdrawn(), d, true, nil
@@ -248,6 +249,10 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	}
 	return now, d, true, nil
 }
+
+// stranger tells of a phone that was elsewhere, and of which nothing is known here, that it
+// may have any row.
+func (x *pull) stranger() bool { return x.cursor == nil && x.Presented != 0 }
 
 // shown is the row of a record, with what is left in stock.
 func (x *pull) shown(t *Table, r *crdt.Record, stock *sums) row {
@@ -305,7 +310,7 @@ func (a *Answer) scan(visit func(table string, form Form, row []byte) error) err
 	for i := range Tables {
 		t := &Tables[i]
 		var later []decision
-		err := a.pull.Look.Scan(t.Name, "", a.pull.then.past != nil || len(a.pull.maybe) > 0, func(r *crdt.Record) (bool, error) {
+		err := a.pull.Look.Scan(t.Name, "", a.pull.Presented != 0 || len(a.pull.maybe) > 0, func(r *crdt.Record) (bool, error) {
 			out, d, send, err := a.pull.decide(t, r)
 			if err != nil || !send {
 				return err == nil, err

@@ -40,7 +40,7 @@ func Roam(cfg Config, phones, syncs int) *World {
 // openWard makes clinics, users, something in stock, and phones.
 func (w *World) openWard(phones int) {
 	d := &ward{
-		counts: map[string]int{}, seen: map[seenKey]set{}, gone: map[crdt.RecordKey]bool{}, undone: map[rowOf]bool{},
+		counts: map[string]int{}, seen: map[seenKey]set{}, took: map[seenKey]set{}, gone: map[crdt.RecordKey]bool{}, undone: map[rowOf]bool{},
 		own:    map[rowOf][]int{},
 		scoped: w.chance(40), buries: w.chance(30), empties: w.chance(30), forces: w.chance(30),
 	}

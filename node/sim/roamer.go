@@ -157,6 +157,7 @@ func (v *visit) Pull(presented int64) ([]byte, error) {
 // Push is what the app does next, if it has anything.
 func (v *visit) Push(presented int64, changes []byte) error {
 	v.arrive()
+	v.w.ward.took[seenKey{v.app.ClientID, presented}] = append(set(nil), v.taken...)
 	sent := readSent(changes)
 	for _, x := range sent {
 		v.since[x.key] = presented

@@ -17,6 +17,7 @@ type ward struct {
 	phones  []*Roamer
 	counts  map[string]int
 	seen    map[seenKey]set         // what a phone had at least that presents a watermark
+	took    map[seenKey]set         // what it had at most when it pushed, with answers of syncs that failed
 	words   int                     // so many texts were made up
 	gone    map[crdt.RecordKey]bool // rows of which something was lost with a disk
 	undone  map[rowOf]bool          // rows of which a phone took back that they are deleted
@@ -126,15 +127,24 @@ func (v *visit) arrive() {
 			table, id, _ := strings.Cut(key, "/")
 			m, _ := v.by.store.Moment()
 			touches, _ := m.Touches(crdt.RecordKey{Collection: table, ID: id})
-			for _, t := range touches {
-				seen := v.w.ward.seen[seenKey{v.app.ClientID, v.presented}].has(v.w.book.byID[t.Entry])
-				v.w.log("touch %s %d %q past %v dead %v merged %v names %v", v.w.book.words(v.w.book.byID[t.Entry]), t.Time, t.Phone, seen, t.Change.Dead, t.Merged, len(t.Change.Names))
-				for _, x := range t.Change.Writes {
-					v.w.log("   %v %s %v %v", x.Op, x.Path, x.Value, x.Supersedes)
-				}
-			}
+			m.Close()
+			v.w.logTouches(touches, v.w.ward.seen[seenKey{v.app.ClientID, v.presented}])
 		}
 		v.w.fail("%s (%s) synced with %s, presenting %d: %s", v.Name, v.app.ClientID, v.at.Name, v.presented, why)
+	}
+}
+
+// logTouches shows what was written of a record, and what of it a phone had.
+func (w *World) logTouches(touches []*crdt.Touch, had set) {
+	for _, t := range touches {
+		n := w.book.byID[t.Entry]
+		w.log("touch %s %d by %q: had %v, dead %v, merged %v, names %v", w.book.words(n), t.Time, t.Phone, had.has(n), t.Change.Dead, t.Merged, len(t.Change.Names))
+		for _, x := range t.Change.Writes {
+			w.log("   %v %s %v %v", x.Op, x.Path, x.Value, x.Supersedes)
+		}
+		for _, name := range t.Change.Names {
+			w.log("   over %x, %v", name[:4], t.Change.Supersedes)
+		}
 	}
 }
 

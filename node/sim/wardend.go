@@ -57,7 +57,9 @@ func (w *World) checkClaims() {
 			if err != nil {
 				return false, err
 			}
-			err = w.checkTouches(r.Key, touches, short)
+			if err = w.checkTouches(r.Key, touches, short); err != nil {
+				w.logTouches(touches, nil)
+			}
 			return err == nil, err
 		})
 		if err != nil {
@@ -82,7 +84,8 @@ func (w *World) checkTouches(key crdt.RecordKey, touches []*crdt.Touch, short ma
 				continue
 			}
 			other, _, _ := originOf(v)
-			if other != client && !w.ward.had(client, mark, short[name]) {
+			taken := v.Change.Dead && w.ward.took[seenKey{client, mark}].has(short[name]) // and its user took that back
+			if other != client && !taken && !w.ward.had(client, mark, short[name]) {
 				return fmt.Errorf("%s: what %s wrote in %s, presenting %d, supersedes what %s wrote in %s, which it had not seen",
 					key, client, w.book.words(w.book.byID[t.Entry]), mark, v.Phone, w.book.words(short[name]))
 			}
