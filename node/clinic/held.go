@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"musafir/crdt"
 )
@@ -124,9 +125,7 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 	slices.SortStableFunc(over, func(a, b *crdt.Touch) int { return inPhoneOrder(a, b, edited) })
 	for i, u := range over {
 		u.Time = math.MaxUint64 - crdt.Time(len(over)-i) // above all others
-	}
-	if n := len(over); n > 0 && over[n-1].Change.Dead {
-		bury(over[n-1], then)
+		overrule(u, then, over[i:])
 	}
 	return then, own
 }
@@ -153,18 +152,44 @@ func editedWith(u *crdt.Touch, own []*crdt.Touch) (edited int64) {
 	return edited
 }
 
-// bury makes a deletion one of all that the phone has of a record: on the phone it is deleted,
-// though elsewhere something may live that the device which took the deletion had not heard of.
-func bury(deletion *crdt.Touch, then []*crdt.Touch) {
-	c := *deletion.Change
-	c.Names, c.Supersedes = slices.Clone(c.Names), slices.Clone(c.Supersedes)
+// overrule lets what a phone pushed replace all that it had until then, but what it pushed
+// later: on the phone it did, though the device which took it may not have heard of all that.
+func overrule(u *crdt.Touch, then, later []*crdt.Touch) {
+	c := *u.Change
+	c.Names, c.Supersedes, c.Writes = slices.Clone(c.Names), slices.Clone(c.Supersedes), slices.Clone(c.Writes)
 	for _, t := range then {
-		if name := t.Entry.Short(); t != deletion && t.Merged && !slices.Contains(c.Names, name) && len(c.Names) < crdt.MaxNames {
-			c.Supersedes = append(c.Supersedes, uint16(len(c.Names)))
-			c.Names = append(c.Names, name)
+		if !t.Merged || slices.Contains(later, t) {
+			continue
+		}
+		if c.Dead {
+			c.Supersedes = named(&c, c.Supersedes, t)
+		}
+		for i := range c.Writes {
+			if w := &c.Writes[i]; (w.Op == crdt.OpSet || w.Op == crdt.OpRemove) && writesWithin(t, w.Path) {
+				w.Supersedes = named(&c, w.Supersedes, t)
+			}
 		}
 	}
-	deletion.Change = &c
+	u.Change = &c
+}
+
+// named adds what a touch wrote to a list of what is superseded.
+func named(c *crdt.RecordChange, superseded []uint16, t *crdt.Touch) []uint16 {
+	at := slices.Index(c.Names, t.Entry.Short())
+	if at < 0 {
+		at, c.Names = len(c.Names), append(c.Names, t.Entry.Short())
+	}
+	if at < crdt.MaxNames && !slices.Contains(superseded, uint16(at)) {
+		superseded = append(slices.Clone(superseded), uint16(at))
+	}
+	return superseded
+}
+
+// writesWithin tells whether a touch wrote a path or something in it.
+func writesWithin(t *crdt.Touch, path string) bool {
+	return slices.ContainsFunc(t.Change.Writes, func(w crdt.Write) bool {
+		return w.Path == path || strings.HasPrefix(w.Path, path+"/")
+	})
 }
 
 // editedAt is the phone's time of what it wrote, in milliseconds; 0 if it says none.
