@@ -60,8 +60,35 @@ func (x *pull) doubt() error {
 	return nil
 }
 
+// recall reads the answers that the phone took in before others of devices which did not know
+// of these: it has what they gave, though the later ones say nothing of it.
+func (x *pull) recall() error {
+	g := x.then.answer
+	for left := chainMax; g != nil && g.before != nil && left > 0; g, left = g.before, left-1 {
+		if !g.Blind {
+			continue
+		}
+		b, err := x.believe(g.before.Cursor)
+		if err != nil {
+			return err
+		}
+		x.before = append(x.before, b)
+	}
+	return nil
+}
+
+// hadBefore tells whether the phone got a row by one of these.
+func (x *pull) hadBefore(t *Table, r *crdt.Record) (bool, error) {
+	for _, b := range x.before {
+		if h, err := b.has(x, t, r); err != nil || h.there && !h.row.deleted {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // beliefs are all of them.
-func (x *pull) beliefs() []*belief { return append([]*belief{x.then}, x.maybe...) }
+func (x *pull) beliefs() []*belief { return slices.Concat([]*belief{x.then}, x.maybe, x.before) }
 
 // turnedAll tells whether the user's clinics may be others than the phone has the rows of, or the
 // device may show other rows of the same records than the one that answered.

@@ -27,6 +27,7 @@ type Cursor struct {
 	Marks     []crdt.Mark // what the device held of the logs of records, in order
 	Begun     int64       // the first watermark that the phone got since it had nothing
 	Emptied   bool        // it was known then that it had had something
+	Blind     bool        // the device did not know what the phone had, and sent more than it lacked
 
 	base  int64 // the cursor of which this one says only what differs, 0 if it says all
 	depth int   // how many cursors it rests on
@@ -67,6 +68,8 @@ type cursorBook struct {
 	bodies map[int64][]crdt.Value
 	issued map[int64][]*crdt.Touch // what wrote them
 	found  map[int64]*Cursor       // those that were put together
+	look   Look
+	all    map[int64][]crdt.Value // all bodies that there ever were; nil: not read yet
 }
 
 func readCursors(look Look, client string) (*cursorBook, error) {
@@ -74,7 +77,7 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64]*Cursor{}}
+	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64]*Cursor{}, look: look}
 	if r == nil || r.Empty() {
 		book.record = nil
 		return book, nil
@@ -110,18 +113,26 @@ const siblingsMax = 8
 // is not known here. Where two devices issued the same watermark, as a device and its clone
 // may, only what both had counts. What no device of ours writes counts for nothing.
 func (b *cursorBook) find(watermark int64) *Cursor {
+	if len(b.bodies[watermark]) == 0 {
+		return nil
+	}
+	return b.put(watermark, b.bodies[watermark])
+}
+
+// put puts a cursor together of its bodies, nil if there is none.
+func (b *cursorBook) put(watermark int64, bodies []crdt.Value) *Cursor {
 	if c, known := b.found[watermark]; known {
 		return c
 	}
 	b.found[watermark] = nil // if it rests on itself
 	var found *Cursor
-	for i, body := range b.bodies[watermark] {
+	for i, body := range bodies {
 		c, err := readCursor(watermark, body)
 		if err != nil || i == siblingsMax {
 			return nil
 		}
 		if c.base != 0 {
-			base := b.find(c.base)
+			base := b.rest(c.base)
 			if base == nil || base.depth >= depthMax+1 {
 				return nil
 			}
@@ -131,6 +142,30 @@ func (b *cursorBook) find(watermark int64) *Cursor {
 	}
 	b.found[watermark] = found
 	return found
+}
+
+// rest is the cursor on which another rests. It may have been removed by a device that did not
+// know of the other one: then its body is in the history.
+func (b *cursorBook) rest(watermark int64) *Cursor {
+	if len(b.bodies[watermark]) == 0 && b.all == nil {
+		b.all = map[int64][]crdt.Value{}
+		touches, err := b.look.Touches(crdt.RecordKey{Collection: Cursors, ID: b.client})
+		if err != nil {
+			return nil
+		}
+		for _, t := range touches {
+			for i := range t.Change.Writes {
+				w := &t.Change.Writes[i]
+				if at, err := strconv.ParseInt(w.Path, 10, 64); err == nil && t.Merged && w.Op == crdt.OpSet {
+					b.all[at] = append(b.all[at], w.Value)
+				}
+			}
+		}
+	}
+	if len(b.bodies[watermark]) > 0 {
+		return b.find(watermark)
+	}
+	return b.put(watermark, b.all[watermark])
 }
 
 // newest is the greatest watermark that is known here.
@@ -198,7 +233,7 @@ func (c *Cursor) encode(over *Cursor) crdt.Value {
 	}
 	return crdt.Array([]crdt.Value{
 		crdt.Int(c.Presented), crdt.Text(c.User), crdt.Array(clinics), crdt.BytesOf(c.Control[:]), crdt.Int(base), crdt.BytesOf(appendMarks(nil, marks)),
-		crdt.Int(c.Begun), flag(c.Emptied),
+		crdt.Int(c.Begun), flag(c.Emptied), flag(c.Blind),
 	})
 }
 
@@ -209,12 +244,12 @@ func readCursor(watermark int64, body crdt.Value) (*Cursor, error) {
 	}
 	var items []crdt.Value
 	body.Items(func(v crdt.Value) { items = append(items, v) })
-	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes, crdt.KindInt, crdt.KindBool}
+	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes, crdt.KindInt, crdt.KindBool, crdt.KindBool}
 	if !slices.EqualFunc(items, kinds, func(v crdt.Value, k crdt.Kind) bool { return v.Kind() == k }) || len(items[3].Bytes()) != len(c.Control) {
 		return nil, errCursor
 	}
 	c.Presented, c.User, c.base = items[0].Int(), items[1].Text(), items[4].Int()
-	c.Begun, c.Emptied = items[6].Int(), items[7].Bool()
+	c.Begun, c.Emptied, c.Blind = items[6].Int(), items[7].Bool(), items[8].Bool()
 	copy(c.Control[:], items[3].Bytes())
 	ok := true
 	items[2].Items(func(v crdt.Value) {

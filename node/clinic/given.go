@@ -40,7 +40,7 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	if before == nil {
 		return g, nil
 	}
-	if g.before, err = x.given(before); err == nil && covers(c.Marks, before.Marks) {
+	if g.before, err = x.given(before); err == nil && !c.Blind && covers(c.Marks, before.Marks) {
 		g.since = g.before.past
 	}
 	return g, err

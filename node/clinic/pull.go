@@ -76,6 +76,7 @@ type pull struct {
 	then     *belief
 	answers  map[int64]*given        // by watermark
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
+	before   []*belief               // after ones that it got, of which the device did not know that gave the next
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
 }
@@ -148,6 +149,9 @@ func (x *pull) read() (err error) {
 	if err := x.doubt(); err != nil || x.cursor == nil {
 		return err
 	}
+	if err := x.recall(); err != nil {
+		return err
+	}
 	return x.readOwed()
 }
 
@@ -171,6 +175,7 @@ func (x *pull) issue(a *Answer) *Answer {
 		Watermark: nextWatermark(max(x.Presented, x.book.newest()), x.NowMs, x.Issuer), Presented: x.Presented,
 		User: x.User, Clinics: x.now.clinics, Control: x.Control, Marks: mostMarks(x.Look.Marks()),
 	}
+	c.Blind = x.Presented != 0 && (x.cursor == nil || x.cursor.Watermark != x.Presented)
 	x.book.begin(c, x.cursor)
 	a.Watermark, a.Issue = c.Watermark, []*crdt.Edit{x.book.issue(c, x.cursor, x.then.past)}
 	if e := x.paid(); e != nil {
@@ -244,10 +249,14 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	}
 	// Whether the phone has a row that was deleted, or out of its sight, is not known for
 	// certain unless it pushed it; the app overwrites what it has.
-	if has.pushed || has.there && !has.row.deleted {
+	there := has.pushed || has.there && !has.row.deleted
+	if !there {
+		there, err = x.hadBefore(t, r)
+	}
+	if there {
 		d.form = Updated
 	}
-	return now, d, true, nil
+	return now, d, true, err
 }
 
 // stranger tells of a phone that was elsewhere, and of which nothing is known here, that it

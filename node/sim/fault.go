@@ -78,7 +78,7 @@ func (w *World) dropLost() {
 			w.Stats.Lost++
 		}
 		if w.ward != nil && !w.anywhere(n) {
-			w.ward.lose(w.book.entries[n].keys)
+			w.ward.lose(n, w.book.entries[n].keys)
 		}
 	}
 }

@@ -228,18 +228,28 @@ func (r *Roamer) takeBack() {
 	}
 }
 
-// bury deletes in the ways of which nobody is told.
+// bury deletes in the ways of which nobody is told. What came in a sync that failed may come
+// again, as nobody knows that it did, and on what it hides the app fails then for good.
 func (r *Roamer) bury() {
-	if !r.through {
-		return // a row that came in a sync which failed comes again, and the app fails on it for good
-	}
 	if e := r.pick("events"); e != nil && r.w.chance(70) {
-		r.app.DeleteEvent(e.Text("id"))
-		r.noteBuried()
-	} else if p := r.pick("patients"); p != nil {
+		if !r.unsure[crdt.RecordKey{Collection: "events", ID: e.Text("id")}] {
+			r.app.DeleteEvent(e.Text("id"))
+			r.noteBuried()
+		}
+	} else if p := r.pick("patients"); p != nil && !r.unsureOf(p.Text("id")) {
 		r.app.DeletePatient(p.Text("id"))
 		r.noteBuried()
 	}
+}
+
+// unsureOf tells whether something of a patient came in a sync that failed.
+func (r *Roamer) unsureOf(patient string) bool {
+	for key := range r.unsure {
+		if row := r.app.Row(key.Collection, key.ID); key.ID == patient || row != nil && row.Text("patient_id") == patient {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Roamer) noteBuried() {

@@ -22,6 +22,7 @@ type reception struct {
 	moments []*store.Moment
 	owed    []crdt.RecordKey // rows that the phone is to get later
 	holds   set              // what the disk held at the last moment
+	cursor  int              // the entry that keeps what the phone has now; 0: none
 }
 
 var (
@@ -88,6 +89,9 @@ func (r *reception) note(tx crdt.Transaction, receipt crdt.Receipt) {
 			for _, f := range e.Set {
 				r.p.w.log("    %s", f.Key)
 			}
+		}
+		if e.Key.Collection == clinic.Cursors {
+			r.cursor = r.p.w.book.byID[receipt.Entry]
 		}
 		if e.Key.Collection == clinic.HeldRows {
 			r.noteHeld(e, receipt)

@@ -70,7 +70,7 @@ func (w *World) openWard(phones int) {
 		r := &Roamer{
 			Name: fmt.Sprint("phone ", i), w: w, app: apptest.New(w.uuid(), w.random.Uint64()), home: w.Machines[i%len(w.Machines)],
 			who:  hikma.Who{User: d.users[i%len(d.users)]},
-			mine: map[crdt.RecordKey]bool{}, buried: map[crdt.RecordKey]bool{}, since: map[crdt.RecordKey]int64{},
+			mine: map[crdt.RecordKey]bool{}, buried: map[crdt.RecordKey]bool{}, unsure: map[crdt.RecordKey]bool{},
 		}
 		r.who.Name = r.who.User
 		r.take()
@@ -236,8 +236,8 @@ func (r *Roamer) mishap(t *task) bool {
 		}
 		clear(r.mine)
 		clear(r.buried)
-		clear(r.since)
-		r.taken, r.had = nil, nil
+		clear(r.unsure)
+		r.taken, r.had, r.answers = nil, nil, nil
 		r.take()
 		return false
 	case d.forces && w.chance(3):

@@ -21,14 +21,14 @@ type Roamer struct {
 	who       hikma.Who
 	skewMs    int64 // its clock minus the true time
 	home      *Machine
-	left      int                      // syncs
-	mine      map[crdt.RecordKey]bool  // rows of which the phone has what was entered on it, and nothing later
-	buried    map[crdt.RecordKey]bool  // rows that the app hides for good
-	since     map[crdt.RecordKey]int64 // the watermark with which a row was pushed last
-	taken     set                      // what devices held whose answers came to it
-	elsewhere map[crdt.RecordKey]bool  // rows of which it may have more than the device it is at
-	had       set                      // what devices held with which it got through
-	through   bool                     // the last sync got through
+	left      int                     // syncs
+	mine      map[crdt.RecordKey]bool // rows of which the phone has what was entered on it, and nothing later
+	buried    map[crdt.RecordKey]bool // rows that the app hides for good
+	taken     set                     // what devices held whose answers came to it
+	elsewhere map[crdt.RecordKey]bool // rows of which it may have more than the device it is at
+	had       set                     // what devices held with which it got through
+	unsure    map[crdt.RecordKey]bool // rows that came in a sync which failed
+	answers   []*answer               // that came to it
 }
 
 // How long a phone waits for an answer, and how a device waits, in microseconds.
@@ -86,17 +86,42 @@ func (r *Roamer) ended(v *visit, presented int64, err error) {
 		w.ward.count("syncs")
 		w.log("%s syncs with %s: %d, then %d", r.Name, v.at.Name, presented, r.app.Watermark())
 	case !v.strict && isFault(err):
-		r.through = false
+		v.doubted()
 		w.ward.count("syncs that failed")
 		w.log("%s fails to sync with %s: %d: %v", r.Name, v.at.Name, presented, err)
 	case errors.Is(err, errEnded):
-	case w.faulty && len(r.buried) > 0 && v.got != nil && !v.got.known && strings.Contains(err.Error(), "is there already"):
+	case w.faulty && v.hides(err):
 		w.ward.count("syncs that broke on what the app hides, where the phone was not known")
 	default:
 		w.fail("%s cannot sync with %s: %v", r.Name, v.at.Name, err)
 	}
 	if r.app.Lossy+r.app.Unknown > 0 {
 		w.fail("%s lost values: %v, %d unknown", r.Name, r.app.Losses, r.app.Unknown)
+	}
+}
+
+// hides tells whether a sync broke on a row that the app hides, and of which the device could not
+// know that the phone has it.
+func (v *visit) hides(err error) bool {
+	if v.got == nil || !strings.Contains(err.Error(), "is there already") {
+		return false
+	}
+	v.foresee()
+	for key := range v.buried {
+		if strings.Contains(err.Error(), key.ID) && (!v.got.known || v.elsewhere[key]) {
+			return true
+		}
+	}
+	return false
+}
+
+// doubted takes note of what came in a sync that failed.
+func (v *visit) doubted() {
+	if v.got == nil {
+		return
+	}
+	for _, x := range v.got.rows {
+		v.unsure[x.key] = true
 	}
 }
 
@@ -160,7 +185,6 @@ func (v *visit) Push(presented int64, changes []byte) error {
 	v.w.ward.took[seenKey{v.app.ClientID, presented}] = append(set(nil), v.taken...)
 	sent := readSent(changes)
 	for _, x := range sent {
-		v.since[x.key] = presented
 		v.w.log("%s pushes %s, %v: %v", v.Name, x.key, x.columns["_status"], x.columns["_changed"])
 	}
 	err := v.ask(func(t *task, p *process) error { return p.push(t, v.Roamer, presented, changes) })

@@ -22,6 +22,7 @@ type answer struct {
 	withheld []crdt.RecordKey // of rows
 	denied   []crdt.RecordKey // what the phone wrote and its user may not
 	holds    set              // what the device held
+	cursor   int              // the entry that keeps what the phone has now; 0: none
 	mark     int64
 	known    bool // the device knew what the phone had
 }
@@ -45,7 +46,7 @@ func (p *process) pull(t *task, r *Roamer, presented int64) (*answer, error) {
 	if err := rec.desk().Pull(context.Background(), r.who, presented, &body); err != nil {
 		return nil, err
 	}
-	a := &answer{body: body.Bytes(), withheld: rec.owed, holds: rec.holds, known: known}
+	a := &answer{body: body.Bytes(), withheld: rec.owed, holds: rec.holds, cursor: rec.cursor, known: known}
 	a.rows, a.mark, err = readBody(a.body)
 	if err != nil {
 		return nil, err

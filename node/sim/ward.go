@@ -62,11 +62,11 @@ func (v *visit) reached(a *answer) {
 			v.taken = v.taken.with(n)
 		}
 	}
+	v.answers = append(v.answers, a)
 }
 
 // whole takes note that the phone has got through, and has its watermark of this answer.
 func (v *visit) whole() {
-	v.through = true
 	if v.got == nil {
 		return
 	}
@@ -127,6 +127,12 @@ func (v *visit) arrive() {
 			table, id, _ := strings.Cut(key, "/")
 			m, _ := v.by.store.Moment()
 			touches, _ := m.Touches(crdt.RecordKey{Collection: table, ID: id})
+			if r, _ := m.Record(crdt.RecordKey{Collection: clinic.Cursors, ID: v.app.ClientID}); r != nil {
+				for _, t := range r.Living() {
+					v.w.log("knows %s", v.w.book.words(v.w.book.byID[t.Entry]))
+				}
+				r.View().Fields.Fields(func(w string, body crdt.Value) { v.w.log("knows the watermark %s: %v", w, body[:12]) })
+			}
 			m.Close()
 			v.w.logTouches(touches, v.w.ward.seen[seenKey{v.app.ClientID, v.presented}])
 		}
@@ -148,10 +154,18 @@ func (w *World) logTouches(touches []*crdt.Touch, had set) {
 	}
 }
 
-// foresee finds the rows of which the phone may have more than the device holds: what it took
-// in elsewhere, before it failed to push.
+// foresee finds the rows of which the phone may have something else than the device knows: what
+// it took in elsewhere, before it failed to push, and what it got in answers of which the device
+// has not heard.
 func (v *visit) foresee() {
 	v.elsewhere = map[crdt.RecordKey]bool{}
+	for _, a := range v.answers {
+		for _, x := range a.rows {
+			if a.cursor != 0 && !v.got.holds.has(a.cursor) {
+				v.elsewhere[x.key] = true
+			}
+		}
+	}
 	for n := range len(v.taken) * 64 {
 		if v.taken.has(n) && !v.got.holds.has(n) {
 			for _, key := range v.w.book.entries[n].keys {

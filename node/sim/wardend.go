@@ -32,8 +32,16 @@ func (w *World) noteKeys(n int, it *crdt.Item) error {
 // push takes note of an entry which says what a phone has of a row.
 func (d *ward) push(at rowOf, n int) { d.own[at] = append(d.own[at], n) }
 
-// lose takes note that something of these records was lost with a disk: phones may have it.
-func (d *ward) lose(keys []crdt.RecordKey) {
+// lose takes note that an entry was lost with a disk, with something of these records: phones may
+// have it. If it says what a phone got, that is not known any more.
+func (d *ward) lose(n int, keys []crdt.RecordKey) {
+	for _, r := range d.phones {
+		for _, a := range r.answers {
+			for _, x := range a.rows {
+				d.gone[x.key] = d.gone[x.key] || a.cursor != 0 && a.cursor == n
+			}
+		}
+	}
 	for _, key := range keys {
 		d.gone[key] = true
 	}
