@@ -132,7 +132,7 @@ func (b *cursorBook) put(watermark int64, bodies []crdt.Value) *Cursor {
 			return nil
 		}
 		if c.base != 0 {
-			base := b.rest(c.base)
+			base := b.ever(c.base)
 			if base == nil || base.depth >= depthMax+1 {
 				return nil
 			}
@@ -144,9 +144,9 @@ func (b *cursorBook) put(watermark int64, bodies []crdt.Value) *Cursor {
 	return found
 }
 
-// rest is the cursor on which another rests. It may have been removed by a device that did not
-// know of the other one: then its body is in the history.
-func (b *cursorBook) rest(watermark int64) *Cursor {
+// ever is a cursor that may have been removed: its body is in the history then. Another cursor
+// may rest on it, of which the device that removed it did not know.
+func (b *cursorBook) ever(watermark int64) *Cursor {
 	if len(b.bodies[watermark]) == 0 && b.all == nil {
 		b.all = map[int64][]crdt.Value{}
 		touches, err := b.look.Touches(crdt.RecordKey{Collection: Cursors, ID: b.client})
@@ -412,22 +412,8 @@ func (b *cursorBook) presentedSince(watermark int64) bool {
 	return false
 }
 
-// before is for a watermark that is none: the newest cursor that the phone is known to have
-// presented, so that it has at least that much. Nil if there is none, or if the watermark
-// is older: the phone was put back to what it had been, or is asked to get all again.
-func (b *cursorBook) before(watermark int64) *Cursor {
-	if c := b.last(); c != nil && c.Watermark <= watermark {
-		return c
-	}
-	return nil
-}
-
-// beyond tells whether the phone is known to have presented a later watermark.
-func (b *cursorBook) beyond(watermark int64) bool {
-	c := b.last()
-	return c != nil && c.Watermark > watermark
-}
-
+// last is for a watermark that is none, as the app makes up: the newest cursor that the phone is
+// known to have presented, so that it has at least that much. Nil if there is none.
 func (b *cursorBook) last() *Cursor {
 	newest := int64(0)
 	for w, bodies := range b.bodies {

@@ -22,6 +22,8 @@ type Pull struct {
 	// is of none of them, and not known, is none of the camp: the app makes one up when it
 	// is told to send everything.
 	Others []uint16
+	// GiveUp is for a watermark of which other devices had time enough to tell.
+	GiveUp bool
 	// Alone tells which entries were written here and are on no other device. It is for a
 	// phone whose watermark this device does not know: it has been elsewhere and has what
 	// is there.
@@ -70,6 +72,7 @@ type pull struct {
 	book     *cursorBook
 	cursor   *Cursor // nil: everything is sent
 	lost     bool    // what stands behind the watermark may be known elsewhere
+	again    bool    // the phone gets all rows, whatever it has: nobody knows its watermark
 	holding  holding // of which the beliefs are made
 	now      state
 	stock    *sums // nil: nothing has stock
@@ -88,7 +91,7 @@ func Heard(look Look, client string, watermark int64) (cursor, phone bool, err e
 	if err != nil {
 		return false, false, err
 	}
-	c := book.find(watermark)
+	c := book.ever(watermark)
 	return c != nil, book.record != nil, nil
 }
 
@@ -101,7 +104,7 @@ func (p Pull) Answer() (*Answer, error) {
 	if x.lost {
 		return x.alone()
 	}
-	if x.cursor == nil || x.turnedAll() || x.manyLater() {
+	if x.cursor == nil || x.again || x.turnedAll() || x.manyLater() {
 		return x.issue(&Answer{pull: x, all: true}), x.relate(nil)
 	}
 	list, err := x.list()
@@ -132,11 +135,12 @@ func (x *pull) read() (err error) {
 		return err
 	}
 	if x.Presented != 0 {
-		x.cursor = x.book.find(x.Presented)
+		x.cursor = x.book.ever(x.Presented)
 	}
 	if x.cursor == nil && x.Presented != 0 {
-		x.cursor = x.book.before(x.Presented)
-		x.lost = x.book.record != nil && x.elsewhere() && !x.book.beyond(x.Presented)
+		x.cursor = x.book.last()
+		x.again = x.cursor != nil
+		x.lost = x.book.record != nil && x.elsewhere() && !x.GiveUp
 	}
 	s, err := scopeOf(x.Look, x.User)
 	if err != nil {
@@ -233,7 +237,7 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 		return out, d, false, err
 	}
 	switch {
-	case !may && has.there && has.same(now, sees) && !x.owed[r.Key]:
+	case !may && has.there && has.same(now, sees) && !x.owed[r.Key] && !x.again:
 		return out, d, false, nil
 	case !may && !has.there && !x.stranger() && (!sees || now.deleted && x.cursor == nil):
 		return out, d, false, nil // of others that are deleted it is told: it may have got them when nothing was noted of it

@@ -69,9 +69,9 @@ func (x *push) know(book *cursorBook) (c *Cursor, err error) {
 	if x.holding, err = newHolding(x.Look, book, x.Presented); err != nil {
 		return nil, err
 	}
-	if c = book.find(x.Presented); c == nil && x.Presented != 0 {
+	if c = book.ever(x.Presented); c == nil && x.Presented != 0 {
 		x.guessed = true
-		c = book.before(x.Presented)
+		c = book.last()
 		x.since, err = x.holdingsAfter(book, c)
 	}
 	x.book, x.cursor = book, c
