@@ -379,10 +379,15 @@ func (x *push) addSent(p *pushedRow) error {
 	return err
 }
 
-// revives tells whether a record that the phone has as deleted shall be there again.
+// revives tells whether a record that the phone has as deleted shall be there again. Where that
+// is not said, it may be there by an answer that the phone took in since.
 func (w *rowWriter) revives() bool {
 	v := boolOf(w.pushed.column(isDeleted))
-	return w.base != nil && w.base.Deleted() && v != nil && !v.Bool() && (w.all || w.pushed.changed[isDeleted]) && !w.pushed.removed
+	if w.base == nil || !w.base.Deleted() || v == nil || v.Bool() || w.pushed.removed {
+		return false
+	}
+	there := slices.ContainsFunc(w.later, func(x row) bool { return !x.deleted })
+	return w.pushed.changed[isDeleted] || w.all && !there
 }
 
 // row is the row as it was sent, over the one that the phone had.
@@ -503,7 +508,7 @@ func (p Push) Owed() ([]*crdt.Edit, error) {
 			rows = append(rows, x.key())
 		}
 	}
-	silent, err := p.stockUnsaid()
+	silent, err := p.stockUnsaid(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -515,15 +520,16 @@ func (p *Pushed) touchesStock() bool {
 }
 
 // stockUnsaid are the rows of stock from which the phone says that something was dispensed,
-// more or less than before, without saying what is left.
-func (p Push) stockUnsaid() (rows []crdt.RecordKey, err error) {
+// more or less than before, without saying what is left; or of which it says other than what
+// came of it, as where it was deleted elsewhere.
+func (p Push) stockUnsaid(otherwise []crdt.RecordKey) (rows []crdt.RecordKey, err error) {
 	said, from := map[string]bool{}, map[sumKey]bool{}
 	for _, x := range p.Rows.rows {
 		switch {
 		case x.err != nil:
 		case x.table == inventory:
 			said[x.id] = true
-		case x.table == dispensing && x.dispensesAnew():
+		case x.table == dispensing && (x.dispensesAnew() || slices.Contains(otherwise, x.key())):
 			from[shelfOf(x.row(TableOf(dispensing)))] = true
 		}
 	}
