@@ -13,6 +13,7 @@ type belief struct {
 	state
 	stock   *sums   // nil: nothing has stock
 	control [8]byte // what the device knew of who takes part
+	cursor  *Cursor // nil: of none, or it is not asked for
 }
 
 // believe is what the phone has at a cursor; nothing but its own, if that is nil.
@@ -60,35 +61,8 @@ func (x *pull) doubt() error {
 	return nil
 }
 
-// recall reads the answers that the phone took in before others of devices which did not know
-// of these: it has what they gave, though the later ones say nothing of it.
-func (x *pull) recall() error {
-	g := x.then.answer
-	for left := chainMax; g != nil && g.before != nil && left > 0; g, left = g.before, left-1 {
-		if !g.Blind {
-			continue
-		}
-		b, err := x.believe(g.before.Cursor)
-		if err != nil {
-			return err
-		}
-		x.before = append(x.before, b)
-	}
-	return nil
-}
-
-// hadBefore tells whether the phone got a row by one of these.
-func (x *pull) hadBefore(t *Table, r *crdt.Record) (bool, error) {
-	for _, b := range x.before {
-		if h, err := b.has(x, t, r); err != nil || h.there && !h.row.deleted {
-			return true, err
-		}
-	}
-	return false, nil
-}
-
 // beliefs are all of them.
-func (x *pull) beliefs() []*belief { return slices.Concat([]*belief{x.then}, x.maybe, x.before) }
+func (x *pull) beliefs() []*belief { return append([]*belief{x.then}, x.maybe...) }
 
 // turnedAll tells whether the user's clinics may be others than the phone has the rows of, or the
 // device may show other rows of the same records than the one that answered.

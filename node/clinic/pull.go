@@ -79,7 +79,7 @@ type pull struct {
 	then     *belief
 	answers  map[int64]*given        // by watermark
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
-	before   []*belief               // after ones that it got, of which the device did not know that gave the next
+	recalled []*belief               // after answers that it took in, the last one first; as far as was asked for
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
 }
@@ -151,9 +151,6 @@ func (x *pull) read() (err error) {
 		return err
 	}
 	if err := x.doubt(); err != nil || x.cursor == nil {
-		return err
-	}
-	if err := x.recall(); err != nil {
 		return err
 	}
 	return x.readOwed()
@@ -255,7 +252,7 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	// certain unless it pushed it; the app overwrites what it has.
 	there := has.pushed || has.there && !has.row.deleted
 	if !there {
-		there, err = x.hadBefore(t, r)
+		there, err = x.gave(t, r, &has)
 	}
 	if there {
 		d.form = Updated
