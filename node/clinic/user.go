@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"musafir/crdt"
 )
@@ -86,6 +87,10 @@ func CheckEmail(email string) error {
 	return nil
 }
 
+// PasswordRunesMin is how many characters a password has at least: it opens the records to
+// whoever holds any phone in the camp's network.
+const PasswordRunesMin = 8
+
 // PasswordBytesMax is as far as bcrypt reads.
 const PasswordBytesMax = 72
 
@@ -93,7 +98,9 @@ const PasswordBytesMax = 72
 func CheckPassword(text string) error {
 	switch {
 	case text == "":
-		return errors.New("the password is empty")
+		return fmt.Errorf("the password is empty: it needs at least %d characters", PasswordRunesMin)
+	case utf8.RuneCountInString(text) < PasswordRunesMin:
+		return fmt.Errorf("the password is too short: it needs at least %d characters, best a few words", PasswordRunesMin)
 	case len(text) > PasswordBytesMax:
 		return fmt.Errorf("the password has %d bytes, and more than %d count for nothing: take a shorter one", len(text), PasswordBytesMax)
 	case strings.ContainsFunc(text, unicode.IsControl):

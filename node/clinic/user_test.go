@@ -36,7 +36,7 @@ func TestUserCheck(t *testing.T) {
 
 func TestUserPassword(t *testing.T) {
 	for password, want := range map[string]string{
-		"x": "", strings.Repeat("a", 72): "", "كلمة السر": "", "": "empty", strings.Repeat("a", 73): "73 bytes", strings.Repeat("ب", 37): "74 bytes", "a\nb": "line break",
+		"12345678": "", strings.Repeat("a", 72): "", "كلمة السر": "", "": "empty", "x": "at least 8", "1234567": "at least 8", "كلمة": "at least 8", strings.Repeat("a", 73): "73 bytes", strings.Repeat("ب", 37): "74 bytes", "camel\nriver": "line break",
 	} {
 		err := clinic.CheckPassword(password)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
