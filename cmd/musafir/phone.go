@@ -22,7 +22,8 @@ func (a *app) phoneCommand() *cobra.Command {
 		Short: "Serve phones with the Hikma Health app, and show the QR code that pairs one",
 		Long: `Show the QR code by which a phone with the Hikma Health app finds this device, and the
 phones that there are. If phones are not served yet they are from now on, whenever the
-device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends that.`,
+device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends that, and
+"phone" begins again where it was.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !c.Flags().Changed("require-approval") {
@@ -197,7 +198,7 @@ func (a *app) phoneOffCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.sayPhones(raw, "Phones are served no more. musafir phone begins again, as does musafir up --phones.")
+				return a.sayPhones(raw, "Phones are served no more. musafir phone serves them again, where they were.")
 			})
 		},
 	}
