@@ -84,6 +84,9 @@ func phoneDoc(p *hikma.Phone) api.Phone {
 	if !p.LastSync.IsZero() {
 		doc.LastSync = p.LastSync.UTC().Format(apiTime)
 	}
+	if f := p.FailedPush; !f.At.IsZero() {
+		doc.FailedPush = &api.FailedPush{Time: f.At.UTC().Format(apiTime), Why: f.Why}
+	}
 	return doc
 }
 

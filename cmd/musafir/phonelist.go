@@ -76,5 +76,8 @@ func phoneState(p *api.Phone, approval bool) string {
 	if off := time.Duration(p.Clock) * time.Millisecond; off.Abs() > phoneClockWords {
 		state += fmt.Sprintf("; its clock is %s %s ours", off.Abs().Round(time.Minute), map[bool]string{true: "ahead of", false: "behind"}[off > 0])
 	}
+	if f := p.FailedPush; f != nil {
+		state += fmt.Sprintf("; what it sent at %s was not taken: %s", localText(f.Time), printable(f.Why))
+	}
 	return state
 }

@@ -19,17 +19,25 @@ type Phones struct {
 
 // A Phone is one installation of the app.
 type Phone struct {
-	ID       string      `json:"id"`
-	Phone    string      `json:"phone,omitempty"` // what it calls itself
-	User     string      `json:"user"`            // the id of who logged in last
-	Name     string      `json:"name"`            // of that user, "" if it is no more; the backend leaves it to the API
-	Email    string      `json:"email,omitempty"` // likewise
-	LastSync string      `json:"last_sync"`       // "": never
-	Device   string      `json:"device"`          // the id of the one with which it synced last; "": none
-	Approved bool        `json:"approved"`
-	Revoked  bool        `json:"revoked"`
-	Clock    int64       `json:"clock"` // its clock minus ours in ms, as far as known
-	Held     []HeldPhone `json:"held"`  // never nil
+	ID       string `json:"id"`
+	Phone    string `json:"phone,omitempty"` // what it calls itself
+	User     string `json:"user"`            // the id of who logged in last
+	Name     string `json:"name"`            // of that user, "" if it is no more; the backend leaves it to the API
+	Email    string `json:"email,omitempty"` // likewise
+	LastSync string `json:"last_sync"`       // "": never
+	Device   string `json:"device"`          // the id of the one with which it synced last; "": none
+	Approved bool   `json:"approved"`
+	Revoked  bool   `json:"revoked"`
+	Clock    int64  `json:"clock"` // its clock minus ours in ms, as far as known
+	// FailedPush is its last push here, if that was not taken; nil else.
+	FailedPush *FailedPush `json:"failed_push,omitempty"`
+	Held       []HeldPhone `json:"held"` // never nil
+}
+
+// A FailedPush is what a phone sent in vain. The phone has it still, and sends it again.
+type FailedPush struct {
+	Time string `json:"time"`
+	Why  string `json:"why"` // in words
 }
 
 // A HeldPhone is a row that a phone pushed and that is kept, but not merged.

@@ -18,9 +18,10 @@ type Phone struct {
 	Approved   bool   // by somebody; counts where approval is required
 	Revoked    bool   // it is not let in any more
 	First      time.Time
-	LastSync   time.Time     // zero: it never did
+	LastSync   time.Time     // a pull or a push; zero: it never did
 	LastDevice crdt.DeviceID // with which it synced last; "" if it never did
 	ClockAhead time.Duration // of its clock before that device's; negative: it is behind
+	FailedPush Failure       // at this device
 
 	users map[string]time.Time // who logged in with it, and when last
 }
@@ -123,12 +124,14 @@ func (s *Server) Phones() ([]Phone, error) {
 	return phones, err
 }
 
-// withLatest adds when the phone synced here: the record is not written each time.
+// withLatest adds when the phone synced here, since the record is not written each time, and
+// how that ended.
 func (s *Server) withLatest(p Phone) Phone {
 	if at, ok := s.synced.Get(p.Client); ok && at.After(p.LastSync) {
 		p.LastSync = at
 		p.LastDevice, _, _ = s.cfg.Backend.Self()
 	}
+	p.FailedPush = s.failure(&p)
 	return p
 }
 
