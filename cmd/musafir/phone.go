@@ -39,7 +39,7 @@ device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends
 	c.Flags().StringVar(&show.listen, "listen", "", "`HOST:PORT` on which phones are served from now on; port 0 takes a free one and keeps it")
 	c.Flags().BoolVar(&approval, "require-approval", false, "let new phones wait until somebody approves them, and do no more; --require-approval=false ends that")
 	c.AddCommand(
-		a.phoneListCommand(), a.phoneIncompleteCommand(), a.phoneOffCommand(),
+		a.phoneListCommand(), a.phoneHeldCommand(), a.phoneDropCommand(), a.phoneIncompleteCommand(), a.phoneOffCommand(),
 		a.phoneChangeCommand("revoke", "Shut a phone out, on every device of the camp; what it sent stays"),
 		a.phoneChangeCommand("approve", "Let a phone in that waits for it, or that was shut out"),
 	)
@@ -88,7 +88,7 @@ func (a *app) phone(ctx context.Context, show phoneShow) error {
 func (a *app) sayHowMany(p *api.Phones) {
 	held := 0
 	for i := range p.Phones {
-		held += len(p.Phones[i].Held)
+		held += p.Phones[i].HeldCount
 	}
 	switch {
 	case len(p.Phones) == 0:

@@ -26,12 +26,15 @@ func printPhones(w io.Writer, all *api.Phones, names deviceNames) {
 }
 
 func printHeld(w io.Writer, p *api.Phone) {
-	if len(p.Held) == 0 {
+	if p.HeldCount == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\nHeld back of what %s sent, and not shown to others:\n", printable(phoneOwner(p)))
 	for _, h := range p.Held {
 		fmt.Fprintf(w, "  %s/%s: %s\n", printable(h.Table), printable(h.ID), printable(h.Why))
+	}
+	if more := p.HeldCount - len(p.Held); more > 0 {
+		fmt.Fprintf(w, "  ... and %s: musafir phone held\n", count(uint64(more), "row more", "rows more"))
 	}
 }
 

@@ -61,7 +61,7 @@ func TestReadme(t *testing.T) {
 		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
 		`OK: The other device of the camp is in touch: "tent".`,
 		"New: clinic Camp clinic", "amina@example.org  Amina  provider  Camp clinic  may log in",
-		"Phones reach this device at http://127.0.0.1:", `The QR code holds {"type":"sync_hub","url":"http://127.0.0.1:`, "No phone has logged in yet", "No row names anything that is not there",
+		"Phones reach this device at http://127.0.0.1:", `The QR code holds {"type":"sync_hub","url":"http://127.0.0.1:`, "No phone has logged in yet", "No row is held back", "No row names anything that is not there",
 		"is locked with the new passphrase now",
 	} {
 		if !strings.Contains(out, want) {

@@ -31,7 +31,8 @@ type Phone struct {
 	Clock    int64  `json:"clock"` // its clock minus ours in ms, as far as known
 	// FailedPush is its last push here, if that was not taken; nil else.
 	FailedPush *FailedPush `json:"failed_push,omitempty"`
-	Held       []HeldPhone `json:"held"` // never nil
+	Held       []HeldPhone `json:"held"`       // the newest, newest first, at most HeldShown; never nil
+	HeldCount  int         `json:"held_count"` // of all that are held back of it
 }
 
 // A FailedPush is what a phone sent in vain. The phone has it still, and sends it again.
@@ -39,6 +40,9 @@ type FailedPush struct {
 	Time string `json:"time"`
 	Why  string `json:"why"` // in words
 }
+
+// HeldShown is how many of the rows of a phone that are held back stand with the phone.
+const HeldShown = 20
 
 // A HeldPhone is a row that a phone pushed and that is kept, but not merged.
 type HeldPhone struct {
@@ -83,14 +87,19 @@ func (s *Server) phonesNow() (Phones, error) {
 	return all, err
 }
 
-func (s *Server) nameUser(p *Phone) error {
-	r, err := s.backend.Record(crdt.RecordKey{Collection: "users", ID: p.User})
+func (s *Server) nameUser(p *Phone) (err error) {
+	p.Name, p.Email, err = s.userNamed(p.User)
+	return err
+}
+
+// userNamed is what a user is called, "" of one who is no more.
+func (s *Server) userNamed(id string) (name, email string, err error) {
+	r, err := s.backend.Record(crdt.RecordKey{Collection: "users", ID: id})
 	if err != nil || r == nil {
-		return err
+		return "", "", err
 	}
 	fields := r.View().Fields
-	p.Name, p.Email = textOf(member(fields, "name")), textOf(member(fields, "email"))
-	return nil
+	return textOf(member(fields, "name")), textOf(member(fields, "email")), nil
 }
 
 // phone is the one that the path names.
