@@ -59,6 +59,13 @@ func TestPhoneDrop(t *testing.T) {
 	if len(rows) != api.HeldShown+2 {
 		t.Fatalf("%d rows are listed:\n%s", len(rows), list)
 	}
+	status := func(want string) {
+		t.Helper()
+		if got := string(d.run("status")); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	status("; 1 synced today, 1 ever, of 1 that logged in; 22 rows are held back (musafir phone held)\n")
 	id := rows[0][1]
 	refused := program(t, d.dir, "phone", "drop", id)
 	if out, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(out), "no terminal to ask at: say --yes") {
@@ -71,4 +78,11 @@ func TestPhoneDrop(t *testing.T) {
 	if got := d.phones().Phones[0].HeldCount; got != api.HeldShown+1 {
 		t.Errorf("%d rows are held back", got)
 	}
+	status("; 21 rows are held back")
+	x.nurse(2, 0)
+	status("; 1 synced today, 1 ever, of 2 that logged in;")
+	x.nurse(3, 0).sync()
+	status("; 2 synced today, 2 ever, of 3 that logged in;")
+	d.end()
+	status("not served here; 2 synced today, 2 ever, of 3 that logged in; 21 rows")
 }

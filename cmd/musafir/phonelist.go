@@ -38,6 +38,25 @@ func printHeld(w io.Writer, p *api.Phone) {
 	}
 }
 
+// summaryWords say how phones stand.
+func summaryWords(s *api.PhoneSummary) []string {
+	words := []string{"not served here"}
+	if s.URL != "" {
+		words[0] = "served at " + s.URL
+	}
+	if s.Known == 0 {
+		return append(words, "none has logged in yet")
+	}
+	words = append(words, fmt.Sprintf("%d synced today, %d ever, of %d that logged in", s.Today, s.Synced, s.Known))
+	if s.Failed > 0 {
+		words = append(words, fmt.Sprintf("of %d the last sending was not taken (musafir phone list)", s.Failed))
+	}
+	if s.Held > 0 {
+		words = append(words, fmt.Sprintf("%s held back (musafir phone held)", count(uint64(s.Held), "row is", "rows are")))
+	}
+	return words
+}
+
 // phoneOwner is who logged in last, or what else is known of a phone.
 func phoneOwner(p *api.Phone) string {
 	name := p.Name

@@ -51,9 +51,20 @@ type HeldPhone struct {
 	Why   string `json:"why"` // in words
 }
 
+// A PhoneSummary is how phones stand, in numbers.
+type PhoneSummary struct {
+	URL    string `json:"url"`          // as a phone dials it now; "": they are not served
+	Known  int    `json:"known"`        // phones that ever logged in
+	Synced int    `json:"synced"`       // of those, phones that ever synced
+	Today  int    `json:"synced_today"` // of those, phones that did today
+	Failed int    `json:"failed"`       // phones whose last push here was not taken
+	Held   int    `json:"held"`         // rows of phones that are kept, but not merged
+}
+
 // A PhoneDesk serves phones.
 type PhoneDesk interface {
 	Phones() (Phones, error)
+	PhoneSummary() (PhoneSummary, error) // each status asks for it
 	RevokePhone(ctx context.Context, id string) error
 	ApprovePhone(ctx context.Context, id string) error
 	RequireApproval(ctx context.Context, required bool) error

@@ -13,6 +13,7 @@ import (
 // A phoneDesk stands for the serving of phones, which is not the API's.
 type phoneDesk struct {
 	known    api.Phones
+	summary  api.PhoneSummary
 	asked    string // the last address
 	refusals error
 }
@@ -22,6 +23,8 @@ func (d *phoneDesk) Phones() (api.Phones, error) {
 	p.Phones = append([]api.Phone{}, d.known.Phones...)
 	return p, nil
 }
+
+func (d *phoneDesk) PhoneSummary() (api.PhoneSummary, error) { return d.summary, nil }
 
 func (d *phoneDesk) change(id string, change func(*api.Phone)) error {
 	for i := range d.known.Phones {
