@@ -21,10 +21,10 @@ func (a *app) applyCommand() *cobra.Command {
 		Use:   "apply FILE | -",
 		Short: "Make clinics, users and forms for the Hikma Health app what a file says",
 		Long: `Make clinics, departments, users, forms, drugs, stock and settings for the Hikma Health
-app what one YAML file says. First it shows what would change, then it asks. Nothing is
-deleted because the file does not have it, and a file that is applied again, here or on
-another device of the camp, changes nothing. --example prints a file that works as it is
-and explains itself.`,
+app what one YAML file says. First it shows what would change, then it asks. What the file
+does not have stays, but for the fields of a form: a form of the file gets just those that
+stand there. A file that is applied again, here or on another device of the camp, changes
+nothing. --example prints a file that works as it is and explains itself.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if example {
