@@ -55,7 +55,7 @@ type phoneShow struct {
 func (s *phoneShow) check() error {
 	if s.listen != "" {
 		if _, err := parsePhoneAddress(s.listen); err != nil {
-			return usage(withHint(fmt.Errorf("--listen: %w", err), "Write it like %s; port 0 takes a free one.", defaultPhones))
+			return usage(withHint(fmt.Errorf("--listen: %w", err), "0.0.0.0 is all addresses of this device; port 0 takes a free one."))
 		}
 	}
 	return checkPicture(s.png)
@@ -232,7 +232,7 @@ func (a *app) phoneChangeCommand(what, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:   what + " ID",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Args:  oneID("the phone's ID is missing: musafir phone list shows it"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return a.with(ctx, func(c *client) error {
@@ -245,6 +245,16 @@ func (a *app) phoneChangeCommand(what, short string) *cobra.Command {
 				})
 			})
 		},
+	}
+}
+
+// oneID wants one argument, and says where to find it if there is none.
+func oneID(missing string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New(missing)
+		}
+		return cobra.ExactArgs(1)(c, args)
 	}
 }
 

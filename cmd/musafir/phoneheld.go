@@ -50,7 +50,7 @@ func (a *app) phoneDropCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop ID",
 		Short: "Give up a row that is held back; phone held shows the ids",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneID("the row's ID is missing: musafir phone held shows it"),
 		RunE:  func(c *cobra.Command, args []string) error { return a.drop(c.Context(), args[0], yes) },
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")

@@ -12,7 +12,7 @@ import (
 // what is held back.
 func printPhones(w io.Writer, all *api.Phones, names deviceNames) {
 	if len(all.Phones) == 0 {
-		fmt.Fprintln(w, "No phone has logged in yet.")
+		fmt.Fprintln(w, "No phone has logged in yet. "+firstPhoneWords[all.URL != ""])
 		return
 	}
 	fmt.Fprintln(w, "PHONE\tUSER\tSYNCED\tSTATE")
@@ -23,6 +23,12 @@ func printPhones(w io.Writer, all *api.Phones, names deviceNames) {
 	for i := range all.Phones {
 		printHeld(w, &all.Phones[i])
 	}
+}
+
+// firstPhoneWords say how a phone comes in, by whether phones are served.
+var firstPhoneWords = map[bool]string{
+	true:  "musafir phone shows the QR code to scan.",
+	false: "They are not served here now: musafir phone sees to that, and shows the QR code to scan.",
 }
 
 func printHeld(w io.Writer, p *api.Phone) {
@@ -96,10 +102,26 @@ func phoneState(p *api.Phone, approval bool) string {
 		state = "waits for approval"
 	}
 	if off := time.Duration(p.Clock) * time.Millisecond; off.Abs() > phoneClockWords {
-		state += fmt.Sprintf("; its clock is %s %s ours", off.Abs().Round(time.Minute), map[bool]string{true: "ahead of", false: "behind"}[off > 0])
+		state += fmt.Sprintf("; its clock is %s %s ours", spanWords(off.Abs()), map[bool]string{true: "ahead of", false: "behind"}[off > 0])
 	}
 	if f := p.FailedPush; f != nil {
 		state += fmt.Sprintf("; what it sent at %s was not taken: %s", localText(f.Time), printable(f.Why))
 	}
 	return state
+}
+
+// spanWords is how long something is, to the minute; of days, to the day.
+func spanWords(d time.Duration) string {
+	const day = 24 * time.Hour
+	minutes := uint64(d.Round(time.Minute) / time.Minute)
+	hours, rest := minutes/60, minutes%60
+	switch {
+	case d >= 2*day:
+		return count(uint64(d.Round(day)/day), "day", "days")
+	case hours == 0:
+		return count(rest, "minute", "minutes")
+	case rest == 0:
+		return count(hours, "hour", "hours")
+	}
+	return count(hours, "hour", "hours") + " " + count(rest, "minute", "minutes")
 }

@@ -67,6 +67,8 @@ func (u *User) Check() error {
 		return errors.New("a user needs a name, which the app shows")
 	case strings.ContainsFunc(u.Name, unicode.IsControl):
 		return errors.New("the user's name has a control character in it")
+	case u.Role == "":
+		return fmt.Errorf("a user needs a role: one of %s", strings.Join(Roles, ", "))
 	case !slices.Contains(Roles, u.Role):
 		return fmt.Errorf("there is no role %q; there is %s", u.Role, strings.Join(Roles, ", "))
 	case u.Hash != "":

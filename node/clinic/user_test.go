@@ -20,6 +20,7 @@ func TestUserCheck(t *testing.T) {
 		"e-mail address, ":    func(u *clinic.User) { u.Email = strings.Repeat("a", 250) + "@b.org" },
 		"needs a name":        func(u *clinic.User) { u.Name = "" },
 		"control character":   func(u *clinic.User) { u.Name = "A\x1b" },
+		"one of registrar, ":  func(u *clinic.User) { u.Role = "" },
 		"there is no role":    func(u *clinic.User) { u.Role = "Admin" },
 		"is none of bcrypt":   func(u *clinic.User) { u.Hash = strings.Replace(hash, "$2a", "$2x", 1) },
 		"has the cost 31":     func(u *clinic.User) { u.Hash = strings.Replace(hash, "$10$", "$31$", 1) },
