@@ -21,10 +21,10 @@ func (a *app) applyCommand() *cobra.Command {
 		Use:   "apply FILE | -",
 		Short: "Make clinics, users and forms for the Hikma Health app what a file says",
 		Long: `Make clinics, departments, users, forms, drugs, stock and settings for the Hikma Health
-app what one YAML file says. First it shows what would change, then it asks. Nothing is
-deleted because the file does not have it, and a file that is applied again, here or on
-another device of the camp, changes nothing. --example prints a file that works as it is
-and explains itself.`,
+app what one YAML file says. First it shows what would change, then it asks. What the file
+does not have stays, but for the fields of a form: a form of the file gets just those that
+stand there. A file that is applied again, here or on another device of the camp, changes
+nothing. --example prints a file that works as it is and explains itself.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if example {
@@ -80,7 +80,10 @@ func (a *app) applyText(ctx context.Context, c *client, text []byte, yes bool) e
 		return err
 	}
 	if len(would.Changes)+len(would.Passwords) == 0 {
-		return a.sayApplied(raw, "Everything is as the file says. Nothing was changed.")
+		if err := a.sayApplied(raw, "Everything is as the file says. Nothing was changed."); err != nil {
+			return err
+		}
+		return a.sayWithoutPassword(ctx, c)
 	}
 	if a.json {
 		would.print(a.errs)
@@ -97,7 +100,10 @@ func (a *app) applyText(ctx context.Context, c *client, text []byte, yes bool) e
 	if err := a.sayApplied(raw, "Done."); err != nil {
 		return err
 	}
-	return a.askPasswords(ctx, c, done)
+	if err := a.askPasswords(ctx, c, done); err != nil {
+		return err
+	}
+	return a.sayWithoutPassword(ctx, c)
 }
 
 // apply has a file applied, or told what that would change.
@@ -153,11 +159,10 @@ func (a *app) sayApplied(raw json.RawMessage, words string) error {
 // askPasswords asks for those that the file wants asked for and that are not there yet.
 // One that is not given now can be given later.
 func (a *app) askPasswords(ctx context.Context, c *client, done *appliedDoc) error {
+	if a.terminal() == nil {
+		return nil
+	}
 	for _, u := range done.Passwords {
-		if a.terminal() == nil {
-			a.say("%s has no password yet and cannot log in: musafir user passwd %s", printable(u.Email), shellWord(u.Email))
-			continue
-		}
 		password, err := a.newPassword(ctx, u.Email, "")
 		if err == nil {
 			_, err = c.setPassword(ctx, u.ID, password)

@@ -29,6 +29,7 @@ type device struct {
 	reach    reach
 	hub      *hikma.Server
 	phones   *phoneDoor
+	counted  phoneCount
 
 	mu      sync.Mutex
 	network node.Network // nil: none; another one once the device has a new key

@@ -76,7 +76,7 @@ func (r reach) checkPhones() error {
 		return nil
 	}
 	if _, err := parsePhoneAddress(r.phones); err != nil {
-		return usage(withHint(fmt.Errorf("--phones: %w", err), "Write it like %s; port 0 takes a free one.", defaultPhones))
+		return usage(withHint(fmt.Errorf("--phones: %w", err), "0.0.0.0 is all addresses of this device; port 0 takes a free one."))
 	}
 	return nil
 }

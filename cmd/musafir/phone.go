@@ -22,7 +22,8 @@ func (a *app) phoneCommand() *cobra.Command {
 		Short: "Serve phones with the Hikma Health app, and show the QR code that pairs one",
 		Long: `Show the QR code by which a phone with the Hikma Health app finds this device, and the
 phones that there are. If phones are not served yet they are from now on, whenever the
-device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends that.`,
+device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends that, and
+"phone" begins again where it was.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !c.Flags().Changed("require-approval") {
@@ -38,7 +39,7 @@ device is up: at ` + defaultPhones + `, or where --listen says. "phone off" ends
 	c.Flags().StringVar(&show.listen, "listen", "", "`HOST:PORT` on which phones are served from now on; port 0 takes a free one and keeps it")
 	c.Flags().BoolVar(&approval, "require-approval", false, "let new phones wait until somebody approves them, and do no more; --require-approval=false ends that")
 	c.AddCommand(
-		a.phoneListCommand(), a.phoneIncompleteCommand(), a.phoneOffCommand(),
+		a.phoneListCommand(), a.phoneHeldCommand(), a.phoneDropCommand(), a.phoneIncompleteCommand(), a.phoneOffCommand(),
 		a.phoneChangeCommand("revoke", "Shut a phone out, on every device of the camp; what it sent stays"),
 		a.phoneChangeCommand("approve", "Let a phone in that waits for it, or that was shut out"),
 	)
@@ -54,7 +55,7 @@ type phoneShow struct {
 func (s *phoneShow) check() error {
 	if s.listen != "" {
 		if _, err := parsePhoneAddress(s.listen); err != nil {
-			return usage(withHint(fmt.Errorf("--listen: %w", err), "Write it like %s; port 0 takes a free one.", defaultPhones))
+			return usage(withHint(fmt.Errorf("--listen: %w", err), "0.0.0.0 is all addresses of this device; port 0 takes a free one."))
 		}
 	}
 	return checkPicture(s.png)
@@ -87,7 +88,7 @@ func (a *app) phone(ctx context.Context, show phoneShow) error {
 func (a *app) sayHowMany(p *api.Phones) {
 	held := 0
 	for i := range p.Phones {
-		held += len(p.Phones[i].Held)
+		held += p.Phones[i].HeldCount
 	}
 	switch {
 	case len(p.Phones) == 0:
@@ -197,7 +198,7 @@ func (a *app) phoneOffCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.sayPhones(raw, "Phones are served no more. musafir phone begins again, as does musafir up --phones.")
+				return a.sayPhones(raw, "Phones are served no more. musafir phone serves them again, where they were.")
 			})
 		},
 	}
@@ -231,7 +232,7 @@ func (a *app) phoneChangeCommand(what, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:   what + " ID",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Args:  oneID("the phone's ID is missing: musafir phone list shows it"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return a.with(ctx, func(c *client) error {
@@ -244,6 +245,16 @@ func (a *app) phoneChangeCommand(what, short string) *cobra.Command {
 				})
 			})
 		},
+	}
+}
+
+// oneID wants one argument, and says where to find it if there is none.
+func oneID(missing string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New(missing)
+		}
+		return cobra.ExactArgs(1)(c, args)
 	}
 }
 

@@ -24,11 +24,11 @@ type phoneAddress struct {
 func parsePhoneAddress(text string) (phoneAddress, error) {
 	host, number, err := net.SplitHostPort(text)
 	if err != nil {
-		return phoneAddress{}, fmt.Errorf("%q is not HOST:PORT: %w", text, err)
+		return phoneAddress{}, fmt.Errorf("%q is not HOST:PORT, such as %s", text, defaultPhones)
 	}
 	port, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {
-		return phoneAddress{}, fmt.Errorf("%q is not HOST:PORT: a port is a number up to 65535", text)
+		return phoneAddress{}, fmt.Errorf("%q is not HOST:PORT, such as %s: a port is a number up to 65535", text, defaultPhones)
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() != "" {
 		return phoneAddress{}, fmt.Errorf("%q names an interface of this machine, which a phone does not know", text)

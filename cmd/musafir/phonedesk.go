@@ -29,21 +29,6 @@ func newHub(d *device, log *slog.Logger) *hikma.Server {
 	return hub
 }
 
-// phonesHeld are the rows of each phone that are kept, but not merged.
-func phonesHeld(d *device) (map[string][]api.HeldPhone, error) {
-	look, done, err := phoneRecords{d}.Moment()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	held := map[string][]api.HeldPhone{}
-	err = clinic.Held(look, func(h clinic.HeldRow) error {
-		held[h.Client] = append(held[h.Client], api.HeldPhone{Table: h.Table, ID: h.Row, Why: h.Why})
-		return nil
-	})
-	return held, err
-}
-
 // Incomplete are the app's rows with what each lacks.
 func (d *device) Incomplete(after crdt.RecordKey, visit func(crdt.RecordKey, []clinic.Gap) (bool, error)) error {
 	look, done, err := phoneRecords{d}.Moment()
@@ -70,7 +55,7 @@ func (d *device) Phones() (api.Phones, error) {
 	}
 	for i := range known {
 		p.Phones[i] = phoneDoc(&known[i])
-		p.Phones[i].Held = append(p.Phones[i].Held, held[known[i].Client]...)
+		held[known[i].Client].show(&p.Phones[i])
 	}
 	p.RequireApproval, err = d.hub.RequireApproval()
 	return p, err
@@ -83,6 +68,9 @@ func phoneDoc(p *hikma.Phone) api.Phone {
 	}
 	if !p.LastSync.IsZero() {
 		doc.LastSync = p.LastSync.UTC().Format(apiTime)
+	}
+	if f := p.FailedPush; !f.At.IsZero() {
+		doc.FailedPush = &api.FailedPush{Time: f.At.UTC().Format(apiTime), Why: f.Why}
 	}
 	return doc
 }

@@ -56,7 +56,8 @@ func (p *phoneDoor) begin(address string, moved func(url string) error) (url str
 // nowhere.
 func (p *phoneDoor) said(address string) (at phoneAddress, ok bool, err error) {
 	if address == "" {
-		return readKeptPhones(p.dir)
+		place, err := readKeptPhones(p.dir)
+		return place.at, place.known && !place.off, err
 	}
 	at, err = parsePhoneAddress(address)
 	return at, true, err
@@ -113,7 +114,8 @@ func (p *phoneDoor) listen(address string) error {
 	return errors.Join(keepPhones(p.dir, p.open.at), p.moved(p.open.url()))
 }
 
-// wanted is the place that somebody names, or else the usual one.
+// wanted is the place that somebody names, or else the one that was named last, or else the
+// usual one.
 func (p *phoneDoor) wanted(address string) (phoneAddress, error) {
 	if address != "" {
 		at, err := parsePhoneAddress(address)
@@ -128,18 +130,18 @@ func (p *phoneDoor) wanted(address string) (phoneAddress, error) {
 	if p.open != nil {
 		return p.open.at, nil
 	}
-	at, kept, err := readKeptPhones(p.dir)
-	if err != nil || kept {
-		return at, err
+	place, err := readKeptPhones(p.dir)
+	if err != nil || place.known {
+		return place.at, err
 	}
 	return parsePhoneAddress(defaultPhones)
 }
 
-// stop serves phones no more.
+// stop serves phones no more, until somebody says so again.
 func (p *phoneDoor) stop(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := forgetPhones(p.dir); err != nil {
+	if err := endPhones(p.dir); err != nil {
 		return err
 	}
 	if p.open != nil {

@@ -27,7 +27,7 @@ func (a *app) phoneIncompleteCommand() *cobra.Command {
 
 type incompleteDoc struct {
 	Rows []struct {
-		Table, ID, Column, Names, Why string
+		Table, ID, Column, Names, Why, Patient string
 	} `json:"rows"`
 	Next string `json:"next"`
 }
@@ -37,9 +37,9 @@ func printIncomplete(w io.Writer, doc incompleteDoc) {
 		fmt.Fprintln(w, "No row names anything that is not there.")
 		return
 	}
-	fmt.Fprintln(w, "ROW\tCOLUMN\tNAMES\tWHY")
+	fmt.Fprintln(w, "ROW\tPATIENT\tCOLUMN\tNAMES\tWHY")
 	for _, r := range doc.Rows {
-		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\n", r.Table, printable(r.ID), r.Column, printable(r.Names), r.Why)
+		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\n", r.Table, printable(r.ID), printable(r.Patient), r.Column, printable(r.Names), r.Why)
 	}
 	if doc.Next != "" {
 		fmt.Fprintln(w, "... and more: mend some of these first")

@@ -87,9 +87,10 @@ type (
 		Counts    struct {
 			Entries, Records, Conflicts, Quarantined uint64
 		} `json:"counts"`
-		Peers []api.Peer `json:"peers"`
-		Lock  string     `json:"lock"`
-		Disk  struct {
+		Peers  []api.Peer        `json:"peers"`
+		Phones *api.PhoneSummary `json:"phones"`
+		Lock   string            `json:"lock"`
+		Disk   struct {
 			Free  uint64 `json:"free"`
 			Used  uint64 `json:"used"`
 			State string `json:"state"`

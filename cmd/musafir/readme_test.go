@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"musafir/node/clinic"
 )
 
 // TestReadme runs every command of the README, as they stand there, in a copy of
@@ -58,15 +60,38 @@ func TestReadme(t *testing.T) {
 	text = strings.ReplaceAll(text, "curl -sN ", "curl -sfN ")
 	out := runIn(t, copyRepository(t), text)
 	for _, want := range []string{
-		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "name     Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
+		"Nothing was lost", "Recovery key", `This device is "tent" in the camp "Camp 4"`, "given_name  Karim", `"value":"0171"`, `"conflicts":{}`, `"cursor"`, "dashboard  read", "registration desk",
 		`OK: The other device of the camp is in touch: "tent".`,
 		"New: clinic Camp clinic", "amina@example.org  Amina  provider  Camp clinic  may log in",
-		"Phones reach this device at http://127.0.0.1:", `The QR code holds {"type":"sync_hub","url":"http://127.0.0.1:`, "No phone has logged in yet", "No row names anything that is not there",
+		"Phones reach this device at http://127.0.0.1:", `The QR code holds {"type":"sync_hub","url":"http://127.0.0.1:`, "No phone has logged in yet", "No row is held back", "No row names anything that is not there",
 		"is locked with the new passphrase now",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the README's commands did not print %q:\n%s", want, out)
 		}
+	}
+}
+
+// The patients of the README are some that phones show: what the app does not know of them is
+// seen by nobody there.
+func TestReadmePatients(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	check(t, err)
+	patients := clinic.TableOf("patients")
+	n := 0
+	for _, write := range regexp.MustCompile(`(?m)^.*(?:put patients \S+ |PUT \S*/patients/\S+ -d '\{"fields":).*$`).FindAllString(string(readme), -1) {
+		named := map[string]bool{}
+		for _, field := range regexp.MustCompile(`([a-z_]+)(?::?=|":")`).FindAllStringSubmatch(write, -1) {
+			if named[field[1]] = true; patients.Column(field[1]) == nil {
+				t.Errorf("phones show no %s: %s", field[1], write)
+			}
+		}
+		if n++; !named["given_name"] || !named["surname"] {
+			t.Errorf("on phones this patient has no name: %s", write)
+		}
+	}
+	if n != 3 {
+		t.Errorf("the README writes %d patients, expected 3: change this test with it", n)
 	}
 }
 

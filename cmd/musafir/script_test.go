@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +17,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"musafir/crdt"
+	"musafir/node/clinic"
+	"musafir/store"
 )
 
 // runAsProgram makes this test binary be the program, for tests that kill it.
@@ -44,11 +50,29 @@ func TestScripts(t *testing.T) {
 			"gone":  waitGone,
 			"http":  request,
 			"await": awaitOutput,
+			"hold":  holdRow,
 
 			"env-from": envFrom,
 			"invite":   invitation,
 		},
 	})
+}
+
+// holdRow is `hold DIR ID`: a row is held back under an id on a device that is down, as the
+// push of a phone does.
+func holdRow(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := openDevice(ts.MkAbs(args[0]), store.Lock{}, reach{}, slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	e := &crdt.Edit{Key: crdt.RecordKey{Collection: clinic.HeldRows, ID: args[1]}, Max: []crdt.Field{{Key: "at", Value: crdt.Int(1_790_000_000_000)}}}
+	for name, text := range map[string]string{"client": "phone-1", "user": "noor", "table": "visits", "row": "v-1", "why": "it has no patient"} {
+		e.Set = append(e.Set, crdt.Field{Key: name, Value: crdt.Text(text)})
+	}
+	_, err = d.Write(ctx, crdt.Transaction{Edits: []*crdt.Edit{e}})
+	cancel()
+	ts.Check(errors.Join(err, <-ended, d.Close()))
 }
 
 const scriptWait = 30 * time.Second

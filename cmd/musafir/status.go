@@ -129,6 +129,9 @@ func printStatus(w io.Writer, s statusDoc) {
 		fmt.Fprintf(w, "held back\t%d entries\n", s.Counts.Quarantined)
 	}
 	printInTouch(w, s)
+	if s.Phones != nil {
+		fmt.Fprintf(w, "phones\t%s\n", strings.Join(summaryWords(s.Phones), "; "))
+	}
 	if s.Lock != "" {
 		fmt.Fprintf(w, "locked by\t%s\n", lockWords[s.Lock])
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func (u *userDoc) state() string {
 
 // passwordFlag names a file with the password, for where there is no terminal.
 func passwordFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "password-file", "", "`FILE` that holds the password; else it is asked for. A newline at its end does not count")
+	c.Flags().StringVar(file, "password-file", "", "`FILE` that holds the password; else it is asked for. It has at least "+strconv.Itoa(clinic.PasswordRunesMin)+" characters; a newline at its end does not count")
 }
 
 func (a *app) userAddCommand() *cobra.Command {

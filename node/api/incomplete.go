@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"musafir/crdt"
 	"musafir/node/clinic"
@@ -26,7 +27,11 @@ func (s *Server) incomplete(c *call) error {
 			if !p.room() {
 				return false, nil
 			}
-			p.b = appendGaps(p.b, gaps)
+			name, err := s.patientOf(key)
+			if err != nil {
+				return false, err
+			}
+			p.b = appendGaps(p.b, gaps, name)
 			p.took(key.Collection, key.ID)
 		}
 		return true, c.r.Context().Err()
@@ -37,7 +42,27 @@ func (s *Server) incomplete(c *call) error {
 	return c.json(http.StatusOK, p.end())
 }
 
-func appendGaps(b []byte, gaps []clinic.Gap) []byte {
+// patientOf is the name of the patient of whom a row is, "" if it names none that has one.
+func (s *Server) patientOf(key crdt.RecordKey) (name string, err error) {
+	r, err := s.backend.Record(key)
+	if err != nil || r == nil {
+		return "", err
+	}
+	if key.Collection != patientsTable {
+		id := textOf(member(r.View().Fields, "patient_id"))
+		r, err = s.backend.Record(crdt.RecordKey{Collection: patientsTable, ID: id})
+		if err != nil || r == nil {
+			return "", err
+		}
+	}
+	fields := r.View().Fields
+	given, surname := textOf(member(fields, "given_name")), textOf(member(fields, "surname"))
+	return strings.TrimSpace(strings.TrimSpace(given) + " " + strings.TrimSpace(surname)), nil
+}
+
+const patientsTable = "patients"
+
+func appendGaps(b []byte, gaps []clinic.Gap, patient string) []byte {
 	for i, g := range gaps {
 		if i > 0 {
 			b = append(b, ',')
@@ -47,6 +72,7 @@ func appendGaps(b []byte, gaps []clinic.Gap) []byte {
 		b = quote(append(b, `,"column":`...), g.Column)
 		b = quote(append(b, `,"names":`...), g.Names)
 		b = quote(append(b, `,"why":`...), g.Why)
+		b = quote(append(b, `,"patient":`...), patient)
 		b = append(b, '}')
 	}
 	return b

@@ -26,7 +26,7 @@ func (d *device) Incomplete(after crdt.RecordKey, visit func(crdt.RecordKey, []c
 }
 
 type incompletePage struct {
-	Rows []struct{ Table, ID, Column, Names, Why string }
+	Rows []struct{ Table, ID, Column, Names, Why, Patient string }
 	Next string
 }
 
@@ -42,7 +42,7 @@ func TestIncomplete(t *testing.T) {
 		s.put(fmt.Sprintf("visits/v%d", i), fmt.Sprintf(`{"patient_id":"nobody %d","clinic_id":""}`, i))
 	}
 	page := into[incompletePage](s.do("GET", "/v1/phones/incomplete", ""))
-	if r := page.Rows[0]; len(page.Rows) != 10 || page.Next != "" || r.Table != "visits" || r.ID != "v0" || r.Column != "patient_id" || r.Names != "nobody 0" || r.Why != "the patient is not there" {
+	if r := page.Rows[0]; len(page.Rows) != 10 || page.Next != "" || r.Table != "visits" || r.ID != "v0" || r.Column != "patient_id" || r.Names != "nobody 0" || r.Why != "the patient is not there" || r.Patient != "" {
 		t.Errorf("%+v", page)
 	}
 	var seen []string
@@ -60,6 +60,17 @@ func TestIncomplete(t *testing.T) {
 	}
 	if got := strings.Join(seen, " "); len(seen) != 10 || !strings.HasPrefix(got, "v0/patient_id v0/clinic_id v1/") || !strings.HasSuffix(got, " v4/clinic_id") {
 		t.Errorf("page by page: %s", got)
+	}
+	s.put("patients/p", `{"given_name":" Rahima","surname":"Khatun "}`)
+	s.put("patient_vitals/of", `{"patient_id":"p","visit_id":"nothing"}`)
+	s.put("patients/w", `{"given_name":"Karim","primary_clinic_id":"nowhere"}`)
+	page = into[incompletePage](s.do("GET", "/v1/phones/incomplete", ""))
+	patients := map[string]string{}
+	for _, r := range page.Rows {
+		patients[r.ID] = r.Patient
+	}
+	if patients["of"] != "Rahima Khatun" || patients["w"] != "Karim" || patients["v0"] != "" {
+		t.Errorf("patients: %q", patients)
 	}
 	for _, query := range []string{"limit=0", "cursor=x", "cursor=AXgAeA", "where=a=b"} { // the third is a cursor, of no table
 		s.do("GET", "/v1/phones/incomplete?"+query, "").want(400)

@@ -19,18 +19,30 @@ type Phones struct {
 
 // A Phone is one installation of the app.
 type Phone struct {
-	ID       string      `json:"id"`
-	Phone    string      `json:"phone,omitempty"` // what it calls itself
-	User     string      `json:"user"`            // the id of who logged in last
-	Name     string      `json:"name"`            // of that user, "" if it is no more; the backend leaves it to the API
-	Email    string      `json:"email,omitempty"` // likewise
-	LastSync string      `json:"last_sync"`       // "": never
-	Device   string      `json:"device"`          // the id of the one with which it synced last; "": none
-	Approved bool        `json:"approved"`
-	Revoked  bool        `json:"revoked"`
-	Clock    int64       `json:"clock"` // its clock minus ours in ms, as far as known
-	Held     []HeldPhone `json:"held"`  // never nil
+	ID       string `json:"id"`
+	Phone    string `json:"phone,omitempty"` // what it calls itself
+	User     string `json:"user"`            // the id of who logged in last
+	Name     string `json:"name"`            // of that user, "" if it is no more; the backend leaves it to the API
+	Email    string `json:"email,omitempty"` // likewise
+	LastSync string `json:"last_sync"`       // "": never
+	Device   string `json:"device"`          // the id of the one with which it synced last; "": none
+	Approved bool   `json:"approved"`
+	Revoked  bool   `json:"revoked"`
+	Clock    int64  `json:"clock"` // its clock minus ours in ms, as far as known
+	// FailedPush is its last push here, if that was not taken; nil else.
+	FailedPush *FailedPush `json:"failed_push,omitempty"`
+	Held       []HeldPhone `json:"held"`       // the newest, newest first, at most HeldShown; never nil
+	HeldCount  int         `json:"held_count"` // of all that are held back of it
 }
+
+// A FailedPush is what a phone sent in vain. The phone has it still, and sends it again.
+type FailedPush struct {
+	Time string `json:"time"`
+	Why  string `json:"why"` // in words
+}
+
+// HeldShown is how many of the rows of a phone that are held back stand with the phone.
+const HeldShown = 20
 
 // A HeldPhone is a row that a phone pushed and that is kept, but not merged.
 type HeldPhone struct {
@@ -39,9 +51,20 @@ type HeldPhone struct {
 	Why   string `json:"why"` // in words
 }
 
+// A PhoneSummary is how phones stand, in numbers.
+type PhoneSummary struct {
+	URL    string `json:"url"`          // as a phone dials it now; "": they are not served
+	Known  int    `json:"known"`        // phones that ever logged in
+	Synced int    `json:"synced"`       // of those, phones that ever synced
+	Today  int    `json:"synced_today"` // of those, phones that did today
+	Failed int    `json:"failed"`       // phones whose last push here was not taken
+	Held   int    `json:"held"`         // rows of phones that are kept, but not merged
+}
+
 // A PhoneDesk serves phones.
 type PhoneDesk interface {
 	Phones() (Phones, error)
+	PhoneSummary() (PhoneSummary, error) // each status asks for it
 	RevokePhone(ctx context.Context, id string) error
 	ApprovePhone(ctx context.Context, id string) error
 	RequireApproval(ctx context.Context, required bool) error
@@ -75,14 +98,19 @@ func (s *Server) phonesNow() (Phones, error) {
 	return all, err
 }
 
-func (s *Server) nameUser(p *Phone) error {
-	r, err := s.backend.Record(crdt.RecordKey{Collection: "users", ID: p.User})
+func (s *Server) nameUser(p *Phone) (err error) {
+	p.Name, p.Email, err = s.userNamed(p.User)
+	return err
+}
+
+// userNamed is what a user is called, "" of one who is no more.
+func (s *Server) userNamed(id string) (name, email string, err error) {
+	r, err := s.backend.Record(crdt.RecordKey{Collection: "users", ID: id})
 	if err != nil || r == nil {
-		return err
+		return "", "", err
 	}
 	fields := r.View().Fields
-	p.Name, p.Email = textOf(member(fields, "name")), textOf(member(fields, "email"))
-	return nil
+	return textOf(member(fields, "name")), textOf(member(fields, "email")), nil
 }
 
 // phone is the one that the path names.

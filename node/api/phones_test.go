@@ -13,6 +13,7 @@ import (
 // A phoneDesk stands for the serving of phones, which is not the API's.
 type phoneDesk struct {
 	known    api.Phones
+	summary  api.PhoneSummary
 	asked    string // the last address
 	refusals error
 }
@@ -22,6 +23,8 @@ func (d *phoneDesk) Phones() (api.Phones, error) {
 	p.Phones = append([]api.Phone{}, d.known.Phones...)
 	return p, nil
 }
+
+func (d *phoneDesk) PhoneSummary() (api.PhoneSummary, error) { return d.summary, nil }
 
 func (d *phoneDesk) change(id string, change func(*api.Phone)) error {
 	for i := range d.known.Phones {
@@ -66,7 +69,7 @@ func TestPhones(t *testing.T) {
 	u := into[userDoc](s.do("POST", "/v1/users", amina).want(201))
 	s.device.known.Phones = []api.Phone{
 		{ID: "p-1", User: u.ID, LastSync: "2026-11-20T09:00:00.000Z", Device: "d", Clock: -7200000, Held: []api.HeldPhone{{Table: "visits", ID: "v", Why: "it has no patient"}}},
-		{ID: "p 2/2", Phone: "tablet", User: "gone", Held: []api.HeldPhone{}},
+		{ID: "p 2/2", Phone: "tablet", User: "gone", Held: []api.HeldPhone{}, FailedPush: &api.FailedPush{Time: "2026-11-20T09:00:00.000Z", Why: "it broke off"}},
 	}
 	all := into[api.Phones](s.do("GET", "/v1/phones", "").want(200))
 	if len(all.Phones) != 2 || all.Phones[0].Name != "Amina K." || all.Phones[0].Email != "amina@example.org" || all.Phones[1].Name != "" || all.Phones[1].Phone != "tablet" {
@@ -74,6 +77,10 @@ func TestPhones(t *testing.T) {
 	}
 	if got := fmt.Sprint(all.Phones[0].Held); got != "[{visits v it has no patient}]" {
 		t.Errorf("held back: %s", got)
+	}
+
+	if f := all.Phones[1].FailedPush; f == nil || f.Why != "it broke off" || all.Phones[0].FailedPush != nil {
+		t.Errorf("failed: %+v, %+v", f, all.Phones[0].FailedPush)
 	}
 
 	p := into[api.Phone](s.do("POST", "/v1/phones/p%202%2F2/revoke", "").want(200))

@@ -60,6 +60,8 @@ type status struct {
 	Disk      disk   `json:"disk"`
 	Lock      string `json:"lock,omitempty"` // "passphrase" or "key-file"
 
+	Phones *PhoneSummary `json:"phones,omitempty"` // nil: none are served, and none ever logged in
+
 	Warnings []string `json:"warnings"` // in words, the clock's among them
 	Notices  []Notice `json:"notices"`
 }
@@ -85,11 +87,23 @@ func (s *Server) status(c *call) error {
 	if doc.Clock, doc.Warnings, err = s.warnings(doc.Peers, n.Quarantined); err != nil {
 		return err
 	}
+	if doc.Phones, err = s.phoneSummary(); err != nil {
+		return err
+	}
 	full := false
 	if doc.Disk.FreeBytes, doc.Disk.UsedBytes, full = s.backend.Disk(); full {
 		doc.Disk.State = "full"
 	}
 	return c.answerJSON(http.StatusOK, doc)
+}
+
+// phoneSummary is how phones stand, nil where there is nothing to tell.
+func (s *Server) phoneSummary() (*PhoneSummary, error) {
+	p, err := s.backend.PhoneSummary()
+	if err != nil || p.URL == "" && p.Known == 0 {
+		return nil, err
+	}
+	return &p, nil
 }
 
 // inTouch are the devices that have a session with this one.

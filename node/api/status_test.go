@@ -44,6 +44,23 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// How phones stand is told where there are any.
+func TestStatusOfPhones(t *testing.T) {
+	s := newSite(t)
+	if a := s.do("GET", "/v1/status", "").want(200); strings.Contains(string(a.body), "phones") {
+		t.Errorf("no phones: %s", a.body)
+	}
+	for want, summary := range map[string]api.PhoneSummary{
+		`"phones":{"url":"http://10.0.0.1:4001","known":0,"synced":0,"synced_today":0,"failed":0,"held":0}`: {URL: "http://10.0.0.1:4001"},
+		`"phones":{"url":"","known":5,"synced":4,"synced_today":3,"failed":2,"held":1}`:                     {Known: 5, Synced: 4, Today: 3, Failed: 2, Held: 1},
+	} {
+		s.device.summary = summary
+		if a := s.do("GET", "/v1/status", "").want(200); !strings.Contains(string(a.body), want) {
+			t.Errorf("no %s in %s", want, a.body)
+		}
+	}
+}
+
 func TestWhatOneDeviceKnowsOfOthers(t *testing.T) {
 	s := newSite(t)
 	for path, want := range map[string]string{

@@ -108,6 +108,7 @@ func TestUsersWrong(t *testing.T) {
 		`{"email":"a@b","name":" ","role":"admin"}`:                           "needs a name",
 		`{"email":"a@b","name":"A","role":"doctor"}`:                          `no role "doctor"; there is registrar`,
 		`{"email":"a@b","name":"A","role":"admin","password":""}`:             "the password is empty",
+		`{"email":"a@b","name":"A","role":"admin","password":"seven77"}`:      "it needs at least 8 characters",
 		`{"email":"a@b","name":"A","role":"admin","password":"` + long + `"}`: "the password has 74 bytes",
 		`{"email":"a@b","name":"A","role":"admin","password":7}`:              `"password" is a text`,
 		`{"email":"a@b","name":"A","role":"admin","clinics":["Camp klinic"]}`: `no clinic "Camp klinic" (did you mean "Camp clinic"?)`,
@@ -116,11 +117,11 @@ func TestUsersWrong(t *testing.T) {
 	} {
 		s.do("POST", "/v1/users", body).problem(400, want)
 	}
-	for body, want := range map[string]string{`{}`: `{"password": "..."}`, `{"password":""}`: "empty", `{"password":"` + long + `"}`: "74 bytes", `{"password":"a","b":1}`: `{"password": "..."}`} {
+	for body, want := range map[string]string{`{}`: `{"password": "..."}`, `{"password":""}`: "empty", `{"password":"a"}`: "at least 8 characters", `{"password":"` + long + `"}`: "74 bytes", `{"password":"a","b":1}`: `{"password": "..."}`} {
 		s.do("POST", "/v1/users/"+id+"/password", body).problem(400, want)
 	}
 	for _, what := range []string{"password", "disable", "enable"} {
-		s.do("POST", "/v1/users/nobody/"+what, `{"password":"a"}`).problem(404, "no user with the id nobody")
+		s.do("POST", "/v1/users/nobody/"+what, `{"password":"tent seven"}`).problem(404, "no user with the id nobody")
 	}
 	if n := len(into[struct{ Users []userDoc }](s.do("GET", "/v1/users", "")).Users); n != 1 {
 		t.Errorf("%d users", n)
@@ -183,7 +184,7 @@ func TestApplyUsers(t *testing.T) {
 	if got, _ := s.admission(users[0].ID); got != string(hash) {
 		t.Error("the hash is not kept as it is given")
 	}
-	s.do("POST", "/v1/users/"+users[1].ID+"/password", `{"password":"x y"}`).want(200)
+	s.do("POST", "/v1/users/"+users[1].ID+"/password", `{"password":"ten tents"}`).want(200)
 	if again := into[appliedDoc](s.apply(file, "").want(200)); len(again.Changes)+len(again.Passwords) != 0 {
 		t.Errorf("the second time: %+v", again)
 	}

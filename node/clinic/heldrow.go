@@ -109,6 +109,7 @@ func pieces(text string) (list []string) {
 type HeldRow struct {
 	ID     string // of what is held
 	Client string
+	User   string // who pushed it
 	Table  string
 	Row    string // the row's id
 	Why    string
@@ -118,9 +119,14 @@ type HeldRow struct {
 // Held visits the rows that are held back.
 func Held(look Look, visit func(HeldRow) error) error {
 	return look.Scan(HeldRows, "", false, func(r *crdt.Record) (bool, error) {
-		h := readHeld(r)
-		return true, visit(HeldRow{ID: h.id, Client: h.client, Table: h.table, Row: h.row, Why: h.why, AtMs: h.at})
+		return true, visit(HeldRowOf(r))
 	})
+}
+
+// HeldRowOf reads a record of HeldRows.
+func HeldRowOf(r *crdt.Record) HeldRow {
+	h := readHeld(r)
+	return HeldRow{ID: h.id, Client: h.client, User: h.user, Table: h.table, Row: h.row, Why: h.why, AtMs: h.at}
 }
 
 // readHeld reads what is said of a row that is held back, but not the row.

@@ -235,11 +235,27 @@ func (x *rights) refuse(columns []string, r row, what string) (string, error) {
 			return "", nil
 		}
 	}
-	where := ""
-	if clinic != "" {
-		where = " in the clinic " + clinic
+	where, err := x.inClinic(clinic)
+	if err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("%s may not %s %s%s: it takes the permission %s", x.name, what, r.table.Name, where, strings.Join(columns, " or ")), nil
+}
+
+// inClinic says where, with the clinic's name if it has one. "" is no clinic.
+func (x *rights) inClinic(id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	r, err := x.now("clinics", id)
+	if err != nil {
+		return "", err
+	}
+	name := id
+	if r != nil {
+		name = cmp.Or(strings.TrimSpace(r.text("name")), id)
+	}
+	return " in the clinic " + name, nil
 }
 
 // clinicOf is the clinic in which it takes a right to write a row, "" if it is of none.

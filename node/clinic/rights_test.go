@@ -1,10 +1,13 @@
 package clinic_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/clinic/apptest"
 )
 
@@ -47,6 +50,29 @@ func TestRightsAskTheRecord(t *testing.T) {
 	}
 	d.record("events", "e2")
 	d.record("events", "e3") // in a visit that came with it
+}
+
+// Why a row is held back names the clinic as people do, and by its id only where it has no name.
+func TestRightsNameTheClinic(t *testing.T) {
+	d := open(t)
+	d.staff("can_view_history")
+	const river, unnamed = "0190a000-0000-7000-8000-0000000000c1", "0190a000-0000-7000-8000-0000000000c2"
+	d.do(
+		&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: river}, Set: texts("name", "River clinic")},
+		&crdt.Edit{Key: crdt.RecordKey{Collection: "clinics", ID: unnamed}, Set: texts("name", " ")},
+	)
+	a, at := nursePhone(t, d)
+	d.push(at, a.Watermark(), `{"visits":{"created":[
+		{"id":"v1","clinic_id":"`+river+`","_status":"created"},
+		{"id":"v2","clinic_id":"`+unnamed+`","_status":"created"},
+		{"id":"v3","clinic_id":"nowhere","_status":"created"}]}}`)
+	const why = "Noor may not add visits in the clinic %s: it takes the permission can_register_patients or can_edit_records"
+	for row, where := range map[string]string{"v1": "River clinic", "v2": unnamed, "v3": "nowhere"} {
+		want := fmt.Sprintf(why, where)
+		if !slices.ContainsFunc(d.held(), func(h clinic.HeldRow) bool { return h.Row == row && h.Why == want }) {
+			t.Errorf("held back: %v; %s not for: %s", d.held(), row, want)
+		}
+	}
 }
 
 // Who deletes says nothing of the record's clinic: the record does.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"musafir/crdt"
 )
@@ -66,6 +67,8 @@ func (u *User) Check() error {
 		return errors.New("a user needs a name, which the app shows")
 	case strings.ContainsFunc(u.Name, unicode.IsControl):
 		return errors.New("the user's name has a control character in it")
+	case u.Role == "":
+		return fmt.Errorf("a user needs a role: one of %s", strings.Join(Roles, ", "))
 	case !slices.Contains(Roles, u.Role):
 		return fmt.Errorf("there is no role %q; there is %s", u.Role, strings.Join(Roles, ", "))
 	case u.Hash != "":
@@ -86,6 +89,10 @@ func CheckEmail(email string) error {
 	return nil
 }
 
+// PasswordRunesMin is how many characters a password has at least: it opens the records to
+// whoever holds any phone in the camp's network.
+const PasswordRunesMin = 8
+
 // PasswordBytesMax is as far as bcrypt reads.
 const PasswordBytesMax = 72
 
@@ -93,7 +100,9 @@ const PasswordBytesMax = 72
 func CheckPassword(text string) error {
 	switch {
 	case text == "":
-		return errors.New("the password is empty")
+		return fmt.Errorf("the password is empty: it needs at least %d characters", PasswordRunesMin)
+	case utf8.RuneCountInString(text) < PasswordRunesMin:
+		return fmt.Errorf("the password is too short: it needs at least %d characters, best a few words", PasswordRunesMin)
 	case len(text) > PasswordBytesMax:
 		return fmt.Errorf("the password has %d bytes, and more than %d count for nothing: take a shorter one", len(text), PasswordBytesMax)
 	case strings.ContainsFunc(text, unicode.IsControl):

@@ -20,6 +20,7 @@ func TestUserCheck(t *testing.T) {
 		"e-mail address, ":    func(u *clinic.User) { u.Email = strings.Repeat("a", 250) + "@b.org" },
 		"needs a name":        func(u *clinic.User) { u.Name = "" },
 		"control character":   func(u *clinic.User) { u.Name = "A\x1b" },
+		"one of registrar, ":  func(u *clinic.User) { u.Role = "" },
 		"there is no role":    func(u *clinic.User) { u.Role = "Admin" },
 		"is none of bcrypt":   func(u *clinic.User) { u.Hash = strings.Replace(hash, "$2a", "$2x", 1) },
 		"has the cost 31":     func(u *clinic.User) { u.Hash = strings.Replace(hash, "$10$", "$31$", 1) },
@@ -36,7 +37,7 @@ func TestUserCheck(t *testing.T) {
 
 func TestUserPassword(t *testing.T) {
 	for password, want := range map[string]string{
-		"x": "", strings.Repeat("a", 72): "", "كلمة السر": "", "": "empty", strings.Repeat("a", 73): "73 bytes", strings.Repeat("ب", 37): "74 bytes", "a\nb": "line break",
+		"12345678": "", strings.Repeat("a", 72): "", "كلمة السر": "", "": "empty", "x": "at least 8", "1234567": "at least 8", "كلمة": "at least 8", strings.Repeat("a", 73): "73 bytes", strings.Repeat("ب", 37): "74 bytes", "camel\nriver": "line break",
 	} {
 		err := clinic.CheckPassword(password)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

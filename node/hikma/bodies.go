@@ -48,11 +48,16 @@ var (
 	errSlow   = &Refusal{http.StatusRequestTimeout, "The request comes too slowly."}
 )
 
-// read reads a body. done must be called when nothing of it is needed any more.
+// headBytes is enough of a body to see whose it is.
+const headBytes = 256
+
+// read reads a body. done must be called when nothing of it is needed any more. With an error
+// comes how it begins, as far as that came.
 func (b *bodies) read(c *call, trusts func(client string) bool) (body []byte, done func(), err error) {
 	size := c.r.ContentLength
 	if size > bodyBytesMax {
-		return nil, nil, &http.MaxBytesError{Limit: bodyBytesMax}
+		head, _ := io.ReadAll(io.LimitReader(c.r.Body, headBytes)) // it is refused whether that comes or not
+		return head, nil, &http.MaxBytesError{Limit: bodyBytesMax}
 	}
 	if size < 0 {
 		size = bodyBytesMax // it does not say, and may have as much
@@ -60,7 +65,7 @@ func (b *bodies) read(c *call, trusts func(client string) bool) (body []byte, do
 	in := http.MaxBytesReader(c.w, c.r.Body, size)
 	var buf bytes.Buffer
 	if _, err := buf.ReadFrom(io.LimitReader(in, min(size, smallBytes))); err != nil {
-		return nil, nil, bodyError(err)
+		return buf.Bytes(), nil, bodyError(err)
 	}
 	if size <= smallBytes || buf.Len() < smallBytes {
 		_, err := buf.ReadFrom(in) // the end, or what is more than it said
@@ -74,7 +79,7 @@ func (b *bodies) read(c *call, trusts func(client string) bool) (body []byte, do
 		return nil, nil, errNoSession
 	}
 	if done, err = b.enter(c.r.Context(), client, size); err != nil {
-		return nil, nil, err
+		return buf.Bytes(), nil, err
 	}
 	buf.Grow(int(size) - buf.Len() + bytes.MinRead) // so that it is not copied while it grows
 	if _, err = buf.ReadFrom(&paced{from: in, now: b.now, since: b.now()}); err != nil {

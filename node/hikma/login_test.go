@@ -130,7 +130,7 @@ func TestTooManyPhones(t *testing.T) {
 		}
 	}
 	for i := range phonesMax%crdt.MaxChanges - 1 {
-		s.set(phonesCollection, fmt.Sprint("rest-", i), firstField, 1)
+		s.set(PhonesCollection, fmt.Sprint("rest-", i), firstField, 1)
 	}
 	s.in(phone1)
 	a := s.app(phone2).shake()

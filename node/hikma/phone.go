@@ -18,9 +18,10 @@ type Phone struct {
 	Approved   bool   // by somebody; counts where approval is required
 	Revoked    bool   // it is not let in any more
 	First      time.Time
-	LastSync   time.Time     // zero: it never did
+	LastSync   time.Time     // a pull or a push; zero: it never did
 	LastDevice crdt.DeviceID // with which it synced last; "" if it never did
 	ClockAhead time.Duration // of its clock before that device's; negative: it is behind
+	FailedPush Failure       // at this device
 
 	users map[string]time.Time // who logged in with it, and when last
 }
@@ -28,10 +29,12 @@ type Phone struct {
 // ErrNoPhone says that nobody ever logged in with such a phone.
 var ErrNoPhone = errors.New("no such phone")
 
-// Where phones stand. Times are kept by user and by device, each of which only the
+// PhonesCollection is where phones stand. It is internal.
+const PhonesCollection = "_phones"
+
+// What stands there of a phone. Times are kept by user and by device, each of which only the
 // greatest counts of: devices that serve one phone apart do not conflict about it.
 const (
-	phonesCollection   = "_phones"
 	settingsCollection = "_phones_settings"
 	settingsID         = "camp"
 
@@ -52,7 +55,7 @@ const (
 )
 
 func phoneKey(client string) crdt.RecordKey {
-	return crdt.RecordKey{Collection: phonesCollection, ID: client}
+	return crdt.RecordKey{Collection: PhonesCollection, ID: client}
 }
 
 var settingsKey = crdt.RecordKey{Collection: settingsCollection, ID: settingsID}
@@ -114,21 +117,23 @@ func each(fields crdt.Value, name string, visit func(key string, n int64)) {
 // Phones are all that there are, in the order of their ids.
 func (s *Server) Phones() ([]Phone, error) {
 	phones := []Phone{}
-	err := s.cfg.Backend.Scan(phonesCollection, "", func(r *crdt.Record) (bool, error) {
+	err := s.cfg.Backend.Scan(PhonesCollection, "", func(r *crdt.Record) (bool, error) {
 		if p, ok := phoneOf(r); ok {
-			phones = append(phones, s.withLatest(p))
+			phones = append(phones, s.Latest(p))
 		}
 		return true, nil
 	})
 	return phones, err
 }
 
-// withLatest adds when the phone synced here: the record is not written each time.
-func (s *Server) withLatest(p Phone) Phone {
+// Latest adds when the phone synced here, since the record is not written each time, and
+// how that ended.
+func (s *Server) Latest(p Phone) Phone {
 	if at, ok := s.synced.Get(p.Client); ok && at.After(p.LastSync) {
 		p.LastSync = at
 		p.LastDevice, _, _ = s.cfg.Backend.Self()
 	}
+	p.FailedPush = s.failure(&p)
 	return p
 }
 
@@ -299,7 +304,7 @@ func (s *Server) noteLogin(ctx context.Context, client, name, user string) (Phon
 // roomForPhone tells why a user may log in with no phone that is new, nil if that may be.
 func (s *Server) roomForPhone(user string) error {
 	all, own := 0, 0
-	err := s.cfg.Backend.Scan(phonesCollection, "", func(r *crdt.Record) (bool, error) {
+	err := s.cfg.Backend.Scan(PhonesCollection, "", func(r *crdt.Record) (bool, error) {
 		p, ok := phoneOf(r)
 		if !ok || p.Revoked {
 			return true, nil

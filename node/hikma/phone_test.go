@@ -289,7 +289,7 @@ func TestRevoke(t *testing.T) {
 		}
 	}
 	// Apart, somebody approved it: it stays revoked until somebody decides.
-	s.apart(phonesCollection, phone1, stateField, approvedState)
+	s.apart(PhonesCollection, phone1, stateField, approvedState)
 	status, text = a.pull()
 	a.wants("pull of a phone that was revoked and approved", status, text, 401)
 	if err := s.hikma.Approve(t.Context(), phone1); err != nil {
@@ -297,7 +297,7 @@ func TestRevoke(t *testing.T) {
 	}
 	status, text = a.pull()
 	a.wants("pull of a phone that was approved again", status, text, 200)
-	s.apart(phonesCollection, phone1, stateField, revokedState)
+	s.apart(PhonesCollection, phone1, stateField, revokedState)
 	status, text = a.pull()
 	a.wants("pull of a phone that was revoked apart", status, text, 401)
 }
@@ -305,7 +305,7 @@ func TestRevoke(t *testing.T) {
 // A revocation that came from elsewhere holds before the phone was seen here.
 func TestRevokedElsewhere(t *testing.T) {
 	s := newSite(t)
-	s.set(phonesCollection, phone1, stateField, revokedState)
+	s.set(PhonesCollection, phone1, stateField, revokedState)
 	a := s.app(phone1).shake()
 	status, text := a.logIn(amina, secret)
 	a.wants("login", status, text, 401)

@@ -81,6 +81,7 @@ var (
 func (s *Server) rpc(c *call, kind *rpcKind) error {
 	body, done, err := s.bodies.read(c, s.sessions.trusts)
 	if err != nil {
+		s.noteUnread(kind, body, err)
 		return err
 	}
 	defer done()
@@ -183,15 +184,9 @@ func (s *Server) pull(c *call, a *asked) error {
 
 func (s *Server) push(c *call, a *asked) error {
 	return s.sync(c, a, func(ctx context.Context, who Who) error {
-		last, changes, err := syncPoint(a.body)
+		err := s.take(ctx, a, who)
+		s.notePush(a.client, err)
 		if err != nil {
-			return err
-		}
-		if changes == nil {
-			return badRequest(`"changes" is missing.`)
-		}
-		// What has come is written, even if the phone leaves before it hears that.
-		if err := s.cfg.Sync.Push(context.WithoutCancel(ctx), who, last, changes); err != nil {
 			return err
 		}
 		return c.seal(a, func(w io.Writer) error {
@@ -199,6 +194,19 @@ func (s *Server) push(c *call, a *asked) error {
 			return err
 		})
 	})
+}
+
+// take takes what a phone pushes.
+func (s *Server) take(ctx context.Context, a *asked, who Who) error {
+	last, changes, err := syncPoint(a.body)
+	if err != nil {
+		return err
+	}
+	if changes == nil {
+		return badRequest(`"changes" is missing.`)
+	}
+	// What has come is written, even if the phone leaves before it hears that.
+	return s.cfg.Sync.Push(context.WithoutCancel(ctx), who, last, changes)
 }
 
 var errNothingSealed = errors.New("the answer is empty")

@@ -28,6 +28,7 @@ type Server struct {
 	guesses  *guesses
 	brought  *tally                        // phones that are new, by user
 	synced   *lru.Cache[string, time.Time] // when each phone did here, last
+	failed   *lru.Cache[string, Failure]   // of those whose last push here was not taken
 	nobody   func() string                 // a hash to compare with where there is nobody
 	mux      *http.ServeMux
 }
@@ -47,7 +48,8 @@ func New(cfg Config) *Server {
 		panic("make the hub's key: " + err.Error()) // any 32 bytes are one
 	}
 	s := &Server{cfg: cfg, own: own, tokenKey: derive(cfg.Secret[:], "", tokenKeyInfo), sessions: newSessions(), turns: newTurns(), bodies: newBodies(),
-		guesses: newGuesses(), brought: newTally(newPhonesMax, newPhonesEvery), synced: newCache[time.Time](clientsMax), nobody: sync.OnceValue(hashOfNobody)}
+		guesses: newGuesses(), brought: newTally(newPhonesMax, newPhonesEvery), synced: newCache[time.Time](clientsMax),
+		failed: newCache[Failure](clientsMax), nobody: sync.OnceValue(hashOfNobody)}
 	s.mux = s.routes()
 	return s
 }
