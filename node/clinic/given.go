@@ -24,11 +24,11 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	}
 	g = &given{Cursor: c, issued: x.book.issued[c.Watermark]}
 	x.answers[c.Watermark] = g // before what it follows is read: made-up watermarks may go round
-	if g.past, err = x.Look.Past(c.Marks); err != nil {
+	if g.past, err = c.past(x.Look); err != nil {
 		return nil, err
 	}
 	if first := x.book.find(c.Begun); first != nil {
-		if g.begun, err = x.Look.Past(first.Marks); err != nil {
+		if g.begun, err = first.past(x.Look); err != nil {
 			return nil, err
 		}
 	}
@@ -40,7 +40,7 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	if before == nil {
 		return g, nil
 	}
-	if g.before, err = x.given(before); err == nil && !c.Blind && covers(c.Marks, before.Marks) {
+	if g.before, err = x.given(before); err == nil && !c.Blind && len(c.also)+len(before.also) == 0 && covers(c.Marks, before.Marks) {
 		g.since = g.before.past
 	}
 	return g, err

@@ -112,7 +112,7 @@ func (m *mending) open(h *heldRow, row *pushedRow) (x *push, err error) {
 // until are the cursors that had been issued at a time.
 func (b *cursorBook) until(at crdt.Time) *cursorBook {
 	then := *b
-	then.bodies, then.found = map[int64][]crdt.Value{}, map[int64]*Cursor{}
+	then.bodies, then.found = map[int64][]crdt.Value{}, map[int64][]*Cursor{}
 	for w, bodies := range b.bodies {
 		for _, t := range b.issued[w] {
 			if t.Time <= at {

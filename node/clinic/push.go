@@ -52,10 +52,13 @@ func (p Push) open() (*push, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c != nil {
-		x.marks = c.Marks
+	if c == nil {
+		x.holding.past, err = p.Look.Past(nil)
+	} else {
+		x.marks = c.commonMarks()
+		x.holding.past, err = c.past(p.Look)
 	}
-	if x.holding.past, err = p.Look.Past(x.marks); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if x.rights, err = rightsOf(p.Look, p.User); err == nil {
@@ -101,7 +104,7 @@ func (p Push) holdingsAfter(book *cursorBook, c *Cursor) (list []holding, err er
 			continue
 		}
 		h := holding{look: p.Look, client: p.Client, presented: p.Presented}
-		if h.past, err = p.Look.Past(later.Marks); err != nil {
+		if h.past, err = later.past(p.Look); err != nil {
 			return nil, err
 		}
 		list = append(list, h)

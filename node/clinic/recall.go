@@ -49,7 +49,7 @@ func (x *pull) recall(n int) (*belief, error) {
 			return nil, nil
 		}
 	}
-	past, err := x.Look.Past(c.Marks)
+	past, err := c.past(x.Look)
 	if err != nil {
 		return nil, err
 	}

@@ -222,11 +222,12 @@ func (r *Roamer) live(t *task, pace int64) {
 	}
 }
 
-// mishap is what else users do to their phones.
+// mishap is what else users do to their phones. One that never got through with a sync is not
+// emptied: what it pushed before looks like what it pushes again.
 func (r *Roamer) mishap(t *task) bool {
 	w := r.w
 	switch d := w.ward; {
-	case d.empties && w.chance(2):
+	case d.empties && r.app.Watermark() != 0 && w.chance(2):
 		d.count("resets")
 		w.log("%s is emptied", r.Name)
 		r.app.Reset()

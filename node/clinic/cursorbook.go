@@ -1,0 +1,264 @@
+package clinic
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+
+	"musafir/crdt"
+)
+
+// A cursorBook is all that is known of one phone's cursors.
+type cursorBook struct {
+	client string
+	record *crdt.Record // nil: the phone was never seen
+	bodies map[int64][]crdt.Value
+	issued map[int64][]*crdt.Touch // what wrote them
+	found  map[int64][]*Cursor     // those that were put together
+	look   Look
+	all    map[int64][]crdt.Value // all bodies that there ever were; nil: not read yet
+}
+
+func readCursors(look Look, client string) (*cursorBook, error) {
+	r, err := look.Record(crdt.RecordKey{Collection: Cursors, ID: client})
+	if err != nil {
+		return nil, err
+	}
+	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64][]*Cursor{}, look: look}
+	if r == nil || r.Empty() {
+		book.record = nil
+		return book, nil
+	}
+	for _, t := range r.Living() {
+		for i := range t.Change.Writes {
+			if w, err := strconv.ParseInt(t.Change.Writes[i].Path, 10, 64); err == nil {
+				book.issued[w] = append(book.issued[w], t)
+			}
+		}
+	}
+	v := r.View()
+	v.Fields.Fields(func(name string, body crdt.Value) {
+		if w, err := strconv.ParseInt(name, 10, 64); err == nil {
+			book.bodies[w] = append(book.bodies[w], body)
+		}
+	})
+	for _, c := range v.Conflicts {
+		for _, s := range c.Siblings {
+			if w, err := strconv.ParseInt(c.Path, 10, 64); err == nil && s.Value != nil {
+				book.bodies[w] = append(book.bodies[w], s.Value)
+			}
+		}
+	}
+	return book, nil
+}
+
+// siblingsMax is how many cursors of one watermark are read. More than two are somebody's
+// doing.
+const siblingsMax = 8
+
+// find is the cursor behind a watermark, put together with those that it rests on; nil if it
+// is not known here. Where two devices issued the same watermark, as a device and its clone
+// may, only what both had counts. What no device of ours writes counts for nothing.
+func (b *cursorBook) find(watermark int64) *Cursor {
+	return common(b.put(watermark, b.bodies[watermark]))
+}
+
+// put puts cursors of one watermark together of their bodies; none if one cannot be.
+func (b *cursorBook) put(watermark int64, bodies []crdt.Value) []*Cursor {
+	if len(bodies) == 0 {
+		return nil
+	}
+	if list, known := b.found[watermark]; known {
+		return list
+	}
+	b.found[watermark] = nil // if it rests on itself
+	var list []*Cursor
+	for i, body := range bodies {
+		c, err := readCursor(watermark, body)
+		if err != nil || i == siblingsMax || c.base != 0 && !b.complete(c) {
+			return nil
+		}
+		list = append(list, c)
+	}
+	b.found[watermark] = list
+	return list
+}
+
+// complete adds to a cursor what it does not say of its own; false if that is not known here.
+func (b *cursorBook) complete(c *Cursor) bool {
+	all := b.everOf(c.base)
+	i := slices.IndexFunc(all, func(base *Cursor) bool { return bytes.Equal(digestOf(base.Marks), c.of) })
+	if i < 0 || all[i].depth >= depthMax+1 {
+		return false
+	}
+	c.Marks, c.depth = withMarks(all[i].Marks, c.Marks), all[i].depth+1
+	return true
+}
+
+// ever is a cursor that may have been removed: its body is in the history then. Another cursor
+// may rest on it, of which the device that removed it did not know.
+func (b *cursorBook) ever(watermark int64) *Cursor { return common(b.everOf(watermark)) }
+
+func (b *cursorBook) everOf(watermark int64) []*Cursor {
+	if len(b.bodies[watermark]) == 0 && b.all == nil {
+		b.all = map[int64][]crdt.Value{}
+		touches, err := b.look.Touches(crdt.RecordKey{Collection: Cursors, ID: b.client})
+		if err != nil {
+			return nil
+		}
+		for _, t := range touches {
+			for i := range t.Change.Writes {
+				w := &t.Change.Writes[i]
+				if at, err := strconv.ParseInt(w.Path, 10, 64); err == nil && t.Merged && w.Op == crdt.OpSet {
+					b.all[at] = append(b.all[at], w.Value)
+				}
+			}
+		}
+	}
+	if len(b.bodies[watermark]) > 0 {
+		return b.put(watermark, b.bodies[watermark])
+	}
+	return b.put(watermark, b.all[watermark])
+}
+
+// newest is the greatest watermark that is known here.
+func (b *cursorBook) newest() (newest int64) {
+	for w := range b.bodies {
+		newest = max(newest, w)
+	}
+	return newest
+}
+
+// issue is the edit that keeps a new cursor and lets those go that the phone has left
+// behind: it will never present one from before the one that it presents now.
+func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
+	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Cursors, ID: b.client}}
+	e.Set = []crdt.Field{{Key: strconv.FormatInt(c.Watermark, 10), Value: c.encode(presented)}}
+	for _, w := range b.past(presented, past) {
+		if len(e.Remove) < dropMax {
+			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
+		}
+	}
+	return e
+}
+
+// unconfirmedMax is how many answers count as what a phone may have taken in that presents the
+// same watermark again and again. dropMax is how many cursors go at a time, so that the edit
+// fits into a change.
+const (
+	unconfirmedMax = 16
+	dropMax        = 256
+)
+
+// past are the watermarks of which no cursor is needed any more, in order.
+func (b *cursorBook) past(presented *Cursor, past Past) (gone []int64) {
+	all := slices.Sorted(maps.Keys(b.bodies))
+	needed, from := map[int64]bool{}, int64(0)
+	if presented != nil {
+		from = presented.Watermark
+		b.need(from, needed)
+	}
+	open := slices.DeleteFunc(slices.Clone(all), func(w int64) bool { return w <= from })
+	for _, w := range open[max(0, len(open)-unconfirmedMax):] {
+		b.need(w, needed)
+	}
+	for _, w := range all {
+		if !needed[w] && (w > from || b.issuedIn(w, past)) {
+			gone = append(gone, w)
+		}
+	}
+	return gone
+}
+
+// issuedIn tells whether who had that past knew of a cursor.
+func (b *cursorBook) issuedIn(watermark int64, past Past) bool {
+	return past != nil && !slices.ContainsFunc(b.issued[watermark], func(t *crdt.Touch) bool { return !past.Holds(t.Ref) })
+}
+
+// need adds a watermark and those of the cursors on which its own rests.
+func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
+	if needed[watermark] {
+		return
+	}
+	needed[watermark] = true
+	for _, body := range b.bodies[watermark] {
+		c, err := readCursor(watermark, body)
+		if err == nil && c.base != 0 {
+			b.need(c.base, needed)
+		}
+		if err == nil && c.Begun != 0 {
+			b.need(c.Begun, needed)
+		}
+	}
+}
+
+// begin says of a new cursor since when the phone has something. One that has nothing still
+// has it since the first answer that it may have taken in and never got through with.
+func (b *cursorBook) begin(c, presented *Cursor) {
+	if c.Presented != 0 {
+		if presented != nil {
+			c.Begun, c.Emptied = presented.Begun, presented.Emptied
+		}
+		return
+	}
+	c.Begun, c.Emptied = c.Watermark, b.seen()
+	for _, w := range slices.Sorted(maps.Keys(b.bodies)) {
+		if first := b.find(w); first != nil && first.Presented == 0 && !b.presentedSince(w) {
+			c.Begun, c.Emptied = first.Begun, first.Emptied
+			return
+		}
+	}
+}
+
+// presentedSince tells whether the phone is known to have presented a watermark or a later one.
+func (b *cursorBook) presentedSince(watermark int64) bool {
+	for w := range b.bodies {
+		if c := b.find(w); c != nil && c.Presented >= watermark {
+			return true
+		}
+	}
+	return false
+}
+
+// last is for a watermark that is none, as the app makes up: the newest cursor that the phone is
+// known to have presented, so that it has at least that much. Nil if there is none.
+func (b *cursorBook) last() *Cursor {
+	newest := int64(0)
+	for w, bodies := range b.bodies {
+		for _, body := range bodies {
+			if c, err := readCursor(w, body); err == nil && len(b.bodies[c.Presented]) > 0 {
+				newest = max(newest, c.Presented)
+			}
+		}
+	}
+	return b.find(newest)
+}
+
+// pasts are what all cursors of the phone that are known here stand for.
+func (b *cursorBook) pasts(look Look) (pasts []Past, err error) {
+	for w := range b.bodies {
+		c := b.find(w)
+		if c == nil {
+			continue
+		}
+		p, err := c.past(look)
+		if err != nil {
+			return nil, err
+		}
+		pasts = append(pasts, p)
+	}
+	return pasts, nil
+}
+
+// seen tells whether the phone ever presented a watermark that a device of the camp gave it.
+func (b *cursorBook) seen() bool {
+	for w, bodies := range b.bodies {
+		for _, body := range bodies {
+			if c, err := readCursor(w, body); err == nil && c.Presented > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
