@@ -10,7 +10,8 @@ import (
 // A belief is what a phone has, if it has what one of its cursors says.
 type belief struct {
 	holding
-	state
+	state           // as the phone's own rows are seen, by what it has
+	device  state   // as the device saw rows that answered: what the phone pushed elsewhere it may not have known
 	stock   *sums   // nil: nothing has stock
 	control [8]byte // what the device knew of who takes part
 	cursor  *Cursor // nil: of none, or it is not asked for
@@ -29,8 +30,12 @@ func (x *pull) believe(c *Cursor) (b *belief, err error) {
 	}
 	b.past = b.answer.past
 	b.scope, err = asSeen(x.Look, c, b.past)
+	b.device = state{scope: b.scope, row: (&belief{holding: b.holding.ofDevice()}).rowThen}
 	return b, err
 }
+
+// ofDevice is what the device had that gave the answer, without what the phone pushed since.
+func (h *holding) ofDevice() holding { return holding{look: h.look, past: h.past} }
 
 func (b *belief) rowThen(table, id string) (row, bool, error) {
 	h, err := b.of(crdt.RecordKey{Collection: table, ID: id})
@@ -83,9 +88,28 @@ func (b *belief) has(x *pull, t *Table, r *crdt.Record) (h had, err error) {
 		return h, err
 	}
 	h.row = x.shown(t, h.Record, b.stock)
-	h.saw, err = b.sees(h.row)
+	h.saw, err = b.saw(x, t, r, &h)
 	h.there = h.saw || h.pushed
 	return h, err
+}
+
+// saw tells whether the answer let the phone see a row.
+func (b *belief) saw(x *pull, t *Table, r *crdt.Record, h *had) (bool, error) {
+	if b.device.row == nil {
+		return b.sees(h.row)
+	}
+	if !h.pushed {
+		return b.device.sees(h.row)
+	}
+	device := b.holding.ofDevice()
+	held, err := device.had(r)
+	if err != nil {
+		return false, err
+	}
+	if held.Record == nil {
+		return b.sees(h.row) // the device had not heard of it
+	}
+	return b.device.sees(x.shown(t, held.Record, b.stock))
 }
 
 func (h *had) same(now row, sees bool) bool { return h.saw == sees && h.row.equal(now) }

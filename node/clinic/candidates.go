@@ -37,9 +37,14 @@ func (x *pull) relateCharts(s *sum) (err error) {
 		return err
 	}
 	for _, b := range x.beliefs() {
-		if b.charts, err = x.sumOf(s, x.now.charts, &b.holding); err != nil {
+		device := b.holding
+		if b.device.row != nil {
+			device = b.holding.ofDevice()
+		}
+		if b.charts, err = x.sumOf(s, x.now.charts, &device); err != nil {
 			return err
 		}
+		b.device.charts = b.charts
 	}
 	return nil
 }

@@ -118,7 +118,11 @@ func (x *pull) turned(b *belief, key crdt.RecordKey) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	had, was, err := b.row(key.Collection, key.ID)
+	then := &b.state
+	if b.device.row != nil {
+		then = &b.device
+	}
+	had, was, err := then.row(key.Collection, key.ID)
 	if err != nil || !is {
 		return false, err
 	}
@@ -129,7 +133,7 @@ func (x *pull) turned(b *belief, key crdt.RecordKey) (bool, error) {
 	if err != nil || !was {
 		return !sees, err
 	}
-	saw, err := b.sees(had)
+	saw, err := then.sees(had)
 	return sees != saw, err
 }
 
