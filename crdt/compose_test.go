@@ -286,6 +286,22 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Who was shown that a record is deleted and writes to it does not undo that: both stand, and the
+// record lives. Only who says so undoes it.
+func TestEditFromWhatWasDeleted(t *testing.T) {
+	for _, undelete := range []bool{false, true} {
+		a := newDevice(newWriter(1))
+		do(t, a, 1, &Edit{Set: []Field{{"p", Text("old")}}})
+		do(t, a, 2, &Edit{Delete: true})
+		shown := Refold(testKey, a.held)
+		do(t, a, 3, &Edit{From: shown, Set: []Field{{"p", Text("new")}}, Undelete: undelete})
+		v := a.rec.View()
+		if v.Deleted || a.rec.ConflictCount() != map[bool]int{false: 1, true: 0}[undelete] {
+			t.Errorf("undelete %v: deleted %v, conflicts %+v", undelete, v.Deleted, v.Conflicts)
+		}
+	}
+}
+
 // Who was shown a record replaces what it showed, and no sibling, however the record is shown
 // elsewhere.
 func TestEditFromWhatWasShown(t *testing.T) {
