@@ -198,7 +198,7 @@ func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
 func (b *cursorBook) begin(c, presented *Cursor) {
 	if c.Presented != 0 {
 		if presented != nil {
-			c.Begun, c.Emptied = presented.Begun, presented.Emptied
+			c.Begun, c.Emptied = b.begun(presented)
 		}
 		return
 	}
@@ -209,6 +209,18 @@ func (b *cursorBook) begin(c, presented *Cursor) {
 			return
 		}
 	}
+}
+
+// begun is since when the phone has something that has a cursor. A device that did not know what
+// the phone had may have taken it for one from before it was emptied.
+func (b *cursorBook) begun(c *Cursor) (begun int64, emptied bool) {
+	begun, emptied = c.Begun, c.Emptied
+	for w := range b.bodies {
+		if k := b.find(w); k != nil && w <= c.Watermark && k.Begun > begun {
+			begun, emptied = k.Begun, k.Emptied
+		}
+	}
+	return begun, emptied
 }
 
 // presentedSince tells whether the phone is known to have presented a watermark or a later one.

@@ -10,11 +10,13 @@ import (
 // that answered did not hold, the answer overwrote on the phone where it had a row of it.
 type given struct {
 	*Cursor
-	issued []*crdt.Touch // what the device wrote the cursor with
-	past   Past          // what the device held
-	begun  Past          // what that one held which gave the first answer since the phone had nothing; nil: not known
-	since  Past          // what the phone had before; nil: the device did not know that
-	before *given        // the answer before; nil: not known any more, or there was none
+	issued  []*crdt.Touch // what the device wrote the cursor with
+	past    Past          // what the device held
+	life    int64         // the first watermark since the phone had nothing, 0 if that is not known
+	begun   Past          // what that device held which gave it; nil: not known
+	emptied bool          // it was known then that the phone had had something
+	since   Past          // what the phone had before; nil: the device did not know that
+	before  *given        // the answer before; nil: not known any more, or there was none
 }
 
 // given is the answer behind a cursor.
@@ -27,7 +29,8 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	if g.past, err = c.past(x.Look); err != nil {
 		return nil, err
 	}
-	if first := x.book.find(c.Begun); first != nil {
+	g.life, g.emptied = x.book.begun(c)
+	if first := x.book.find(g.life); first != nil {
 		if g.begun, err = first.past(x.Look); err != nil {
 			return nil, err
 		}
@@ -52,7 +55,7 @@ func (g *given) forgot(t *crdt.Touch) bool {
 	if g == nil {
 		return false
 	}
-	if presented != 0 && presented < g.Begun || g.begun != nil && g.begun.Holds(t.Ref) && (presented != 0 || g.Emptied) {
+	if presented != 0 && presented < g.life || g.begun != nil && g.begun.Holds(t.Ref) && (presented != 0 || g.emptied) {
 		return true
 	}
 	for left := chainMax; g != nil && left > 0; g, left = g.before, left-1 {

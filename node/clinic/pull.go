@@ -234,7 +234,7 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 		return out, d, false, err
 	}
 	switch {
-	case !may && has.there && has.same(now, sees) && !x.owed[r.Key] && !x.again:
+	case !may && has.there && has.same(now, sees) && !x.owed[r.Key] && !x.again && !(has.pending && x.Presented == 0):
 		return out, d, false, nil
 	case !may && !has.there && !x.stranger() && (!sees || now.deleted && x.cursor == nil):
 		return out, d, false, nil // of others that are deleted it is told: it may have got them when nothing was noted of it

@@ -42,7 +42,7 @@ func (x *pull) recall(n int) (*belief, error) {
 	c := x.cursor
 	if n > 0 {
 		c = x.recalled[n-1].cursor
-		if c.Presented == 0 || n == recalledMax {
+		if c.Presented < x.then.answer.life || c.Presented == 0 || n == recalledMax {
 			return nil, nil
 		}
 		if c = x.book.ever(c.Presented); c == nil {

@@ -238,10 +238,10 @@ func (r *Roamer) mishap(t *task) bool {
 		clear(r.mine)
 		clear(r.buried)
 		clear(r.unsure)
-		r.taken, r.had, r.answers = nil, nil, nil
+		r.taken, r.had, r.answers, r.synced = nil, nil, nil, 0
 		r.take()
 		return false
-	case d.forces && w.chance(3):
+	case d.forces && r.synced > 1 && w.chance(3): // what it had then is known
 		r.force(t)
 		return true
 	}

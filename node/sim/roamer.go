@@ -29,6 +29,7 @@ type Roamer struct {
 	had       set                     // what devices held with which it got through
 	unsure    map[crdt.RecordKey]bool // rows that came in a sync which failed
 	answers   []*answer               // that came to it
+	synced    int                     // so many times it got through since it was emptied
 }
 
 // How long a phone waits for an answer, and how a device waits, in microseconds.

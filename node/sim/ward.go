@@ -67,6 +67,7 @@ func (v *visit) reached(a *answer) {
 
 // whole takes note that the phone has got through, and has its watermark of this answer.
 func (v *visit) whole() {
+	v.synced++
 	if v.got == nil {
 		return
 	}
