@@ -273,6 +273,9 @@ func (x *pull) shown(t *Table, r *crdt.Record, stock *sums) row {
 	return out
 }
 
+// Strays tells whether the phone keeps its watermark, as only other devices may know what it has.
+func (a *Answer) Strays() bool { return a.pull.lost }
+
 // Empty tells whether no row goes out.
 func (a *Answer) Empty() bool { return !a.all && len(a.list) == 0 }
 

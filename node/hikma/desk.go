@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"musafir/crdt"
 	"musafir/node/clinic"
 )
@@ -41,6 +43,7 @@ type DeskConfig struct {
 
 const (
 	cursorWait = 2 * time.Second
+	strayWait  = 10 * time.Minute
 	copiesWait = 20 * time.Second
 	lookEvery  = 20 * time.Millisecond // while something is waited for
 )
@@ -53,6 +56,14 @@ type Desk struct {
 	stock  *clinic.Tally
 	charts *clinic.Tally // only for users who may not see all
 	mended string        // the row held back at which the last look for those that may be merged ended
+	strays *lru.Cache[string, stray]
+}
+
+// A stray is a phone with a watermark of which only other devices can know. It may be of one
+// that is broken: then nobody ever will.
+type stray struct {
+	watermark int64
+	since     time.Time
 }
 
 // NewDesk makes a desk.
@@ -66,7 +77,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	if cfg.CopiesWait == 0 {
 		cfg.CopiesWait = copiesWait
 	}
-	return &Desk{cfg: cfg, stock: clinic.StockTally(), charts: clinic.ChartTally()}
+	return &Desk{cfg: cfg, stock: clinic.StockTally(), charts: clinic.ChartTally(), strays: newCache[stray](clientsMax)}
 }
 
 // Pull sends a phone what it lacks. What stands behind the watermark that it gets is durable
@@ -80,10 +91,13 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 		return err
 	}
 	defer m.done()
-	answer, err := d.ask(m, who, presented).Answer()
+	ask := d.ask(m, who, presented)
+	ask.GiveUp = d.strayed(who.Client, presented)
+	answer, err := ask.Answer()
 	if err != nil {
 		return err
 	}
+	d.noteStray(who.Client, presented, answer)
 	if err := d.write(ctx, clinic.Batch{Edits: answer.Issue}, ""); err != nil {
 		return err
 	}
@@ -147,6 +161,20 @@ func (d *Desk) ask(m moment, who Who, presented int64) clinic.Pull {
 		p.Others = append(p.Others, clinic.IssuerOf(id))
 	}
 	return p
+}
+
+// strayed tells whether nobody could say for long what stands behind a phone's watermark.
+func (d *Desk) strayed(client string, watermark int64) bool {
+	s, ok := d.strays.Get(client)
+	return ok && s.watermark == watermark && d.cfg.Now().Sub(s.since) >= strayWait
+}
+
+func (d *Desk) noteStray(client string, watermark int64, a *clinic.Answer) {
+	if !a.Strays() {
+		d.strays.Remove(client)
+	} else if s, ok := d.strays.Get(client); !ok || s.watermark != watermark {
+		d.strays.Add(client, stray{watermark, d.cfg.Now()})
+	}
 }
 
 // awaitCursor gives other devices a moment to tell what stands behind a watermark.
