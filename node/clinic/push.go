@@ -485,8 +485,12 @@ func rowOfAny(p *pushedRow, r *crdt.Record) row {
 func (p Push) Owed() ([]*crdt.Edit, error) {
 	var rows []crdt.RecordKey
 	var stock *sums
+	known := true
 	if p.Rows.touchesStock() {
 		var err error
+		if known, _, err = Heard(p.Look, p.Client, p.Presented); err != nil {
+			return nil, err
+		}
 		if stock, err = stockSum.upTo(p.Look, p.Dispensed); err != nil {
 			return nil, err
 		}
@@ -507,7 +511,8 @@ func (p Push) Owed() ([]*crdt.Edit, error) {
 		if t.Name == inventory {
 			shown = stock.left(shown, r)
 		}
-		if !shown.sameAs(x) {
+		// How much was dispensed of what the phone counted is not known where its watermark is not.
+		if !shown.sameAs(x) || t.Name == inventory && p.Presented != 0 && !known {
 			rows = append(rows, x.key())
 		}
 	}
