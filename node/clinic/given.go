@@ -69,6 +69,13 @@ func (g *given) forgot(t *crdt.Touch) bool {
 	return false
 }
 
+// follows tells whether the phone pushed something without a watermark, before it asked for all: it
+// may have been emptied after that, or not know that it arrived.
+func (g *given) follows(t *crdt.Touch) bool {
+	_, presented, _ := readOrigin(t.Phone)
+	return g != nil && g.Presented == 0 && presented == 0 && g.past.Holds(t.Ref)
+}
+
 // chainMax is how many answers, one after the other, are looked at.
 const chainMax = 64
 

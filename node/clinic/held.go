@@ -50,6 +50,7 @@ type hold struct {
 	*crdt.Record      // nil: it has none
 	pushed       bool // the phone wrote it at some time
 	pending      bool // the phone may have made it and not know yet that it arrived
+	emptied      bool // what the phone wrote of it, it did before its first answer: it may have been emptied then
 }
 
 // of reads a record.
@@ -63,6 +64,7 @@ func (h *holding) of(key crdt.RecordKey) (hold, error) {
 	if slices.ContainsFunc(then, isMerged) {
 		x.Record = crdt.Refold(key, then)
 		x.pending = h.pendingIn(touches, own)
+		x.emptied = len(own) > 0 && !slices.ContainsFunc(own, func(t *crdt.Touch) bool { return !h.answer.follows(t) })
 	}
 	return x, nil
 }
