@@ -102,7 +102,7 @@ func (g *given) left(t *crdt.Touch, touches []*crdt.Touch) bool {
 		if g.precedes(t) {
 			return true
 		}
-		if !g.leaves(touches) {
+		if !g.leaves(touches) && !g.leavesOwn(t, touches) {
 			return false
 		}
 		if g.Presented == 0 {
@@ -119,6 +119,23 @@ func (g *given) leaves(touches []*crdt.Touch) bool {
 		return false
 	}
 	return g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
+}
+
+// leavesOwn tells whether all that the device had heard of a record and the phone did not have then
+// came from the phone itself, and was shown as the phone has it.
+func (g *given) leavesOwn(own *crdt.Touch, touches []*crdt.Touch) bool {
+	client, _, _ := readOrigin(own.Phone)
+	t := TableOf(own.Change.Key.Collection)
+	if g.since == nil || t == nil || t.Name == inventory {
+		return false
+	}
+	held := slices.DeleteFunc(slices.Clone(touches), func(x *crdt.Touch) bool { return !g.past.Holds(x.Ref) })
+	if slices.ContainsFunc(held, func(x *crdt.Touch) bool { return !g.since.Holds(x.Ref) && !isOf(x, client) }) {
+		return false
+	}
+	h := holding{past: g.since, client: client, presented: g.Presented, answer: g.before}
+	then, _ := h.then(held)
+	return rowOf(t, crdt.Refold(own.Change.Key, then)).equal(rowOf(t, crdt.Refold(own.Change.Key, held)))
 }
 
 // strictly is a holding of which nothing counts that an answer may have overwritten.

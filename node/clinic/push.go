@@ -225,8 +225,13 @@ func (x *push) edit(p *pushedRow) (w *rowWriter, why string, err error) {
 // says tells whether a row says anything new.
 func (w *rowWriter) says() bool {
 	e := w.edit
-	return len(e.Set)+len(e.Remove) > 0 || len(e.Max) > 0 && !w.merelyNoted() || e.Undelete || w.isNew() && w.pushed.overtaken == nil
+	return len(e.Set)+len(e.Remove) > 0 || len(e.Max) > 0 && !w.merelyNoted() && !w.merelyDeletes() || e.Undelete || w.isNew() && w.pushed.overtaken == nil
 }
+
+// merelyDeletes tells of a row that says nothing but that it is deleted, and when. The time is not
+// written: the phone may not get through with the deletion here, and what was written would stand
+// beside it where it does.
+func (w *rowWriter) merelyDeletes() bool { return w.base != nil && w.pushed.deletes() }
 
 // merelyNoted tells of a row of which nothing but times differs that nobody edited it: the app
 // sets them when it notes that the row was pushed.
@@ -291,7 +296,7 @@ func (w *rowWriter) column(name string, v crdt.Value) error {
 	switch {
 	case name == isDeleted && w.table.index(isDeleted) >= 0:
 		return nil
-	case name == deletedAt && v.Kind() == crdt.KindNull:
+	case name == deletedAt && (v.Kind() == crdt.KindNull || w.pushed.deletes()):
 		return nil
 	case w.table.Name == inventory && name == available:
 		return w.count(v)
@@ -563,10 +568,11 @@ func (p *pushedRow) dispensesAnew() bool {
 }
 
 // sameAs tells whether a row is as the phone has it that sent another. When it was deleted
-// does not count.
+// does not count, nor when a row that is deleted was written.
 func (x row) sameAs(p *pushedRow) bool {
+	gone := x.deleted && p.deletes()
 	for i, c := range x.table.Columns {
-		if c.Name != deletedAt && !x.columns[i].Equal(c.typed(p.column(c.Name))) {
+		if c.Name != deletedAt && !(gone && slices.Contains(greatest, c.Name)) && !x.columns[i].Equal(c.typed(p.column(c.Name))) {
 			return false
 		}
 	}
