@@ -99,7 +99,12 @@ func (x *pull) addLinked(b *belief, keys map[crdt.RecordKey]bool) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range []*row{was, is} {
+		device := b.holding.ofDevice()
+		told, _, err := x.change(key, &device)
+		if err != nil {
+			return err
+		}
+		for _, r := range []*row{was, told, is} {
 			if r == nil {
 				continue
 			}

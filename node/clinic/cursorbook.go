@@ -32,25 +32,33 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 	}
 	for _, t := range r.Living() {
 		for i := range t.Change.Writes {
-			if w, err := strconv.ParseInt(t.Change.Writes[i].Path, 10, 64); err == nil {
+			if w, ok := readWatermark(t.Change.Writes[i].Path); ok {
 				book.issued[w] = append(book.issued[w], t)
 			}
 		}
 	}
 	v := r.View()
 	v.Fields.Fields(func(name string, body crdt.Value) {
-		if w, err := strconv.ParseInt(name, 10, 64); err == nil {
+		if w, ok := readWatermark(name); ok {
 			book.bodies[w] = append(book.bodies[w], body)
 		}
 	})
 	for _, c := range v.Conflicts {
 		for _, s := range c.Siblings {
-			if w, err := strconv.ParseInt(c.Path, 10, 64); err == nil && s.Value != nil {
+			if w, ok := readWatermark(c.Path); ok && s.Value != nil {
 				book.bodies[w] = append(book.bodies[w], s.Value)
 			}
 		}
 	}
 	return book, nil
+}
+
+// watermarkMax is the greatest that counts: the app holds numbers as it does in JavaScript.
+const watermarkMax = 1 << 52
+
+func readWatermark(name string) (watermark int64, ok bool) {
+	w, err := strconv.ParseInt(name, 10, 64)
+	return w, err == nil && w > 0 && w <= watermarkMax && strconv.FormatInt(w, 10) == name
 }
 
 // siblingsMax is how many cursors of one watermark are read. More than two are somebody's
@@ -110,7 +118,7 @@ func (b *cursorBook) everOf(watermark int64) []*Cursor {
 		for _, t := range touches {
 			for i := range t.Change.Writes {
 				w := &t.Change.Writes[i]
-				if at, err := strconv.ParseInt(w.Path, 10, 64); err == nil && t.Merged && w.Op == crdt.OpSet {
+				if at, ok := readWatermark(w.Path); ok && t.Merged && w.Op == crdt.OpSet {
 					b.all[at] = append(b.all[at], w.Value)
 				}
 			}
@@ -128,6 +136,17 @@ func (b *cursorBook) newest() (newest int64) {
 		newest = max(newest, w)
 	}
 	return newest
+}
+
+// newestBefore is the newest cursor that is older than a watermark, nil if none is.
+func (b *cursorBook) newestBefore(watermark int64) *Cursor {
+	newest := int64(0)
+	for w := range b.bodies {
+		if w < watermark {
+			newest = max(newest, w)
+		}
+	}
+	return b.find(newest)
 }
 
 // issue is the edit that keeps a new cursor and lets those go that the phone has left

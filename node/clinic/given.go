@@ -118,7 +118,7 @@ func (g *given) leaves(touches []*crdt.Touch) bool {
 	if len(touches) > 0 && touches[0].Change.Key.Collection == inventory {
 		return false
 	}
-	return g.since != nil && !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && !g.since.Holds(t.Ref) })
+	return !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return g.past.Holds(t.Ref) && (g.since == nil || !g.since.Holds(t.Ref)) })
 }
 
 // leavesOwn tells whether all that the device had heard of a record and the phone did not have then

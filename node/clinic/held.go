@@ -123,8 +123,7 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 			over = append(over, &u)
 		}
 	}
-	edited := func(u *crdt.Touch) int64 { return editedWith(u, own) }
-	slices.SortStableFunc(over, func(a, b *crdt.Touch) int { return inPhoneOrder(a, b, edited) })
+	slices.SortStableFunc(over, inPhoneOrder)
 	for i, u := range over {
 		u.Time = math.MaxUint64 - crdt.Time(len(over)-i) // above all others
 		overrule(u, then, over[i:])
@@ -134,24 +133,10 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 
 // inPhoneOrder orders what one phone pushed as it did so: by the watermark, then by its
 // own clock, of which only the order counts.
-func inPhoneOrder(a, b *crdt.Touch, edited func(*crdt.Touch) int64) int {
+func inPhoneOrder(a, b *crdt.Touch) int {
 	_, first, _ := readOrigin(a.Phone)
 	_, second, _ := readOrigin(b.Phone)
-	return cmp.Or(cmp.Compare(first, second), cmp.Compare(edited(a), edited(b)), cmp.Compare(a.Time, b.Time))
-}
-
-// editedWith is the phone's time of what it pushed, in milliseconds; 0 if it says none. That
-// of a deletion stands in what was written with it.
-func editedWith(u *crdt.Touch, own []*crdt.Touch) (edited int64) {
-	if !u.Change.Dead {
-		return editedAt(u)
-	}
-	for _, t := range own {
-		if t.Phone == u.Phone && t.Ref.Branch == u.Ref.Branch && t.Ref.Seq < u.Ref.Seq {
-			edited = max(edited, editedAt(t))
-		}
-	}
-	return edited
+	return cmp.Or(cmp.Compare(first, second), cmp.Compare(editedAt(a), editedAt(b)), cmp.Compare(a.Time, b.Time))
 }
 
 // overrule lets what a phone pushed replace all that it had until then, but what it pushed
@@ -194,8 +179,11 @@ func writesWithin(t *crdt.Touch, path string) bool {
 	})
 }
 
-// editedAt is the phone's time of what it wrote, in milliseconds; 0 if it says none.
+// editedAt is the phone's time of what it pushed, in milliseconds; 0 if it says none.
 func editedAt(t *crdt.Touch) int64 {
+	if t.Change.Dead {
+		return deletedAtIn(t.Phone)
+	}
 	for i := range t.Change.Writes {
 		if w := &t.Change.Writes[i]; w.Path == updatedAt && w.Value.Kind() == crdt.KindInt {
 			return w.Value.Int()

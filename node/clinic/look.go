@@ -35,11 +35,33 @@ func Origin(client string, presented int64) string {
 	return client + " " + strconv.FormatInt(presented, 10)
 }
 
+// deletionOrigin is the origin of what was deleted, with the phone's time of that, in milliseconds:
+// a deletion has no columns in which it could stand. It is left out where there is no room for it.
+func deletionOrigin(client string, presented, editedMs int64) string {
+	origin := Origin(client, presented)
+	if timed := origin + " " + strconv.FormatInt(editedMs, 36); editedMs > 0 && len(timed) <= crdt.MaxPhoneBytes {
+		return timed
+	}
+	return origin
+}
+
 // readOrigin reads what Origin wrote.
 func readOrigin(phone string) (client string, presented int64, ok bool) {
 	client, text, ok := strings.Cut(phone, " ")
+	text, _, _ = strings.Cut(text, " ")
 	presented, err := strconv.ParseInt(text, 10, 64)
 	return client, presented, ok && err == nil
+}
+
+// deletedAtIn is the phone's time in the origin of a deletion, in milliseconds; 0 if it says none.
+func deletedAtIn(phone string) int64 {
+	_, text, _ := strings.Cut(phone, " ")
+	_, text, _ = strings.Cut(text, " ")
+	edited, err := strconv.ParseInt(text, 36, 64)
+	if err != nil {
+		return 0
+	}
+	return edited
 }
 
 // ClientMaxBytes is how long the id of a phone may be, so that its origin fits.

@@ -142,12 +142,18 @@ func (h *heldRow) pushed() *pushedRow {
 	return p.rows[0]
 }
 
-// precedes tells whether the phone pushed something after the row that was held back.
+// precedes tells whether the phone pushed something after the row that was held back: by its own
+// order, and only where that says nothing by the devices' clocks, which may be wrong by years.
 func (h *heldRow) precedes(t *crdt.Touch) bool {
 	_, presented, _ := readOrigin(t.Phone)
 	edited := editedAt(t)
-	later := presented == h.presented && h.edited != 0 && edited > h.edited
-	return later || presented > h.presented || t.Time > h.time
+	switch {
+	case presented != h.presented:
+		return presented > h.presented
+	case h.edited != 0 && edited != 0:
+		return edited > h.edited
+	}
+	return t.Time > h.time
 }
 
 // overtake notes what the phone pushed of the row since it was held back. If that deleted the
@@ -208,7 +214,8 @@ func (x *push) mendDelete(h *heldRow, row *pushedRow) (said []Batch, refused boo
 	if err != nil || why != "" {
 		return nil, why != "", err
 	}
-	return x.batchesOf(h, []*crdt.Edit{{Key: row.key(), From: had.Record, Delete: true}}), false, nil
+	said = x.batchesOf(h, []*crdt.Edit{{Key: row.key(), From: had.Record, Delete: true}})
+	return deletions(said, h.client, h.presented, h.edited), false, nil
 }
 
 // batchesOf are those of a held row, in the name of the user who wrote it.

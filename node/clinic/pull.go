@@ -80,6 +80,7 @@ type pull struct {
 	answers  map[int64]*given        // by watermark
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
 	recalled []*belief               // after answers that it took in, the last one first; as far as was asked for
+	asked    int                     // so often was one of them asked for a row
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
 }
@@ -138,8 +139,9 @@ func (x *pull) read() (err error) {
 		x.cursor = x.book.ever(x.Presented)
 	}
 	if x.cursor == nil && x.Presented != 0 {
-		x.cursor = x.book.last()
-		x.again = x.cursor != nil
+		if c := x.book.last(); c != nil && c.Watermark <= x.Presented {
+			x.cursor, x.again = c, true
+		}
 		x.lost = x.book.record != nil && x.elsewhere() && !x.GiveUp
 	}
 	s, err := scopeOf(x.Look, x.User)
@@ -236,14 +238,14 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	switch {
 	case !may && has.there && has.same(now, sees) && !x.owed[r.Key] && !x.again && !(has.pending && x.Presented == 0):
 		return out, d, false, nil
-	case !may && !has.there && !x.stranger() && (!sees || now.deleted && x.cursor == nil):
+	case !may && !has.there && (!sees || !x.stranger() && now.deleted && x.cursor == nil):
 		return out, d, false, nil // of others that are deleted it is told: it may have got them when nothing was noted of it
 	case has.pending:
 		x.withheld = append(x.withheld, r.Key)
 		return out, d, false, nil
 	case !sees:
 		d.form, d.gone = Updated, true
-		return blank(t, r.Key.ID), d, has.saw || may || x.stranger(), nil
+		return blank(t, r.Key.ID), d, has.saw || may, nil
 	case now.deleted:
 		d.form = Updated
 		return now.withdrawn(), d, true, nil
@@ -262,8 +264,8 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	return now, d, true, err
 }
 
-// stranger tells of a phone that was elsewhere, and of which nothing is known here, that it
-// may have any row.
+// stranger tells of a phone that was elsewhere, and of which nothing is known here, that it may
+// have any row. Of what its user may not see it is told nothing: an id alone says too much.
 func (x *pull) stranger() bool { return x.cursor == nil && x.Presented != 0 }
 
 // shown is the row of a record, with what is left in stock.
@@ -274,6 +276,9 @@ func (x *pull) shown(t *Table, r *crdt.Record, stock *sums) row {
 	}
 	return out
 }
+
+// Apart tells whether the user may not see what is of any clinic.
+func (a *Answer) Apart() bool { return !a.pull.now.everything() }
 
 // Strays tells whether the phone keeps its watermark, as only other devices may know what it has.
 func (a *Answer) Strays() bool { return a.pull.lost }

@@ -475,7 +475,17 @@ func (p Push) Delete() ([]Batch, error) {
 		}
 		edits = append(edits, &crdt.Edit{Key: row.key(), From: h.Record, Delete: true})
 	}
-	return x.batches(edits, held), nil
+	return deletions(x.batches(edits, held), x.Client, x.Presented, x.Rows.EditedMs()), nil
+}
+
+// deletions are batches with the phone's time of what it deleted.
+func deletions(batches []Batch, client string, presented, editedMs int64) []Batch {
+	for i := range batches {
+		if batches[i].Origin != "" {
+			batches[i].Origin = deletionOrigin(client, presented, editedMs)
+		}
+	}
+	return batches
 }
 
 func rowOfAny(p *pushedRow, r *crdt.Record) row {

@@ -2,8 +2,12 @@ package clinic
 
 import "musafir/crdt"
 
-// recalledMax is how many answers are looked at for whether one of them gave a row.
-const recalledMax = 1024
+// recalledMax is how many answers are looked at for whether one of them gave a row, and askedMax
+// how often in one pull: if ever so many rows come into sight, few of them were given before.
+const (
+	recalledMax = 1024
+	askedMax    = 8192
+)
 
 // gave tells whether the phone has a row that its cursor says is deleted, out of its sight or
 // not there: an answer gave it, one of those that the phone took in one after the other since it
@@ -13,6 +17,9 @@ func (x *pull) gave(t *Table, r *crdt.Record, has *had) (bool, error) {
 		return false, nil
 	}
 	for n := 0; ; n++ {
+		if x.asked++; x.asked > askedMax {
+			return false, nil
+		}
 		b, err := x.recall(n)
 		if b == nil || err != nil {
 			return false, err
@@ -41,11 +48,7 @@ func (x *pull) recall(n int) (*belief, error) {
 	}
 	c := x.cursor
 	if n > 0 {
-		c = x.recalled[n-1].cursor
-		if c.Presented < x.then.answer.life || c.Presented == 0 || n == recalledMax {
-			return nil, nil
-		}
-		if c = x.book.ever(c.Presented); c == nil {
+		if c = x.previous(x.recalled[n-1].cursor); c == nil || n == recalledMax {
 			return nil, nil
 		}
 	}
@@ -56,6 +59,30 @@ func (x *pull) recall(n int) (*belief, error) {
 	b := &belief{holding: holding{look: x.Look, past: past}, cursor: c}
 	b.scope, err = asSeen(x.Look, c, past)
 	b.row = b.rowThen
+	if err == nil && x.now.charts != nil && past.LaterCount() <= listEntriesMax {
+		b.charts, err = x.sumOf(&linkSum, x.now.charts, &b.holding)
+	}
 	x.recalled = append(x.recalled, b)
 	return b, err
+}
+
+// previous is the answer that the phone had taken in before another one, or that the device took
+// for it; of a watermark that the phone made up the newest one that is known. Nil if there is
+// none, or if the phone was emptied between them.
+func (x *pull) previous(c *Cursor) *Cursor {
+	from := c.Presented
+	if c.Blind && c.base != 0 {
+		from = c.base
+	}
+	if from == 0 {
+		return nil
+	}
+	before := x.book.ever(from)
+	if before == nil {
+		before = x.book.newestBefore(c.Watermark)
+	}
+	if before == nil || before.Watermark < x.then.answer.life || before.Watermark >= c.Watermark {
+		return nil
+	}
+	return before
 }

@@ -101,3 +101,150 @@ func TestStockOfWhatComesBack(t *testing.T) {
 		t.Errorf("the phone shows %v", got)
 	}
 }
+
+// Who is in one clinic and makes up a watermark learns of no row of another one.
+func TestMadeUpWatermarkTellsNothing(t *testing.T) {
+	d, a, at := openFor(t, "a", "b")
+	d.set("patients", "hidden", "primary_clinic_id", "b", "given_name", "Hidden")
+	d.set("patient_vitals", "v", "patient_id", "hidden")
+	if err := a.ForceDownload(at, 12345); err != nil {
+		t.Fatal(err)
+	}
+	for row := range at.got {
+		if row == "patients/hidden" || row == "patient_vitals/v" {
+			t.Errorf("%s came", row)
+		}
+	}
+}
+
+// What comes into sight again by what links it comes to a phone that hides it as a row that it has.
+func TestHiddenRowComesBackByALink(t *testing.T) {
+	d, a, at := openFor(t, "a", "b")
+	d.set("patients", "p", "primary_clinic_id", "b")
+	d.set("visits", "v", "patient_id", "p", "clinic_id", "a")
+	sync(t, a, at)
+	sync(t, a, at)
+	a.DeletePatient("p")
+	d.do(&crdt.Edit{Key: key("visits", "v"), Delete: true})
+	sync(t, a, at)
+	sync(t, a, at)
+	d.do(&crdt.Edit{Key: key("visits", "v"), Undelete: true})
+	sync(t, a, at)
+	if at.got["patients/p"] != clinic.Updated {
+		t.Errorf("it came as %v", at.got)
+	}
+}
+
+// A phone that hides a row syncs on after it was told to download all.
+func TestHiddenRowComesBackAfterADownload(t *testing.T) {
+	for _, since := range []int64{1000, 1_780_000_000_000} {
+		d := open(t)
+		a, at := phone(1, d)
+		d.set("patients", "p", "given_name", "R")
+		sync(t, a, at)
+		sync(t, a, at)
+		a.DeletePatient("p")
+		d.do(&crdt.Edit{Key: key("patients", "p"), Delete: true})
+		sync(t, a, at)
+		sync(t, a, at)
+		if err := a.ForceDownload(at, since); err != nil {
+			t.Fatal(err)
+		}
+		sync(t, a, at)
+		d.do(&crdt.Edit{Key: key("patients", "p"), Undelete: true})
+		sync(t, a, at)
+	}
+}
+
+// An emptied phone that is told to download all gets all.
+func TestEmptiedPhoneDownloads(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	d.set("patients", "p", "given_name", "R")
+	sync(t, a, at)
+	sync(t, a, at)
+	a.Reset()
+	if err := a.ForceDownload(at, 1000); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, a, []string{"patients"}, "p")
+}
+
+// A patient goes out of sight with the visit that the phone itself gave to another one.
+func TestPhoneMovesALink(t *testing.T) {
+	d, a, at := openFor(t, "a", "b")
+	d.set("patients", "p", "primary_clinic_id", "b")
+	d.set("patients", "q", "primary_clinic_id", "b")
+	d.set("events", "e", "patient_id", "p", "event_type", "x")
+	d.set("visits", "v", "patient_id", "p", "clinic_id", "a")
+	sync(t, a, at)
+	wantIDs(t, a, []string{"patients", "events"}, "p", "e")
+	a.Edit("visits", "v", apptest.Columns{"patient_id": "q"})
+	for range 3 {
+		sync(t, a, at)
+	}
+	wantIDs(t, a, []string{"patients", "events"}, "q")
+}
+
+// Whatever a device of the camp says of watermarks, phones get ones that they can hold.
+func TestHugeWatermark(t *testing.T) {
+	for _, w := range []string{"9223372036854775000", "9007199254740993", "0", "-5", "007"} {
+		d := open(t)
+		a, at := phone(1, d)
+		sync(t, a, at)
+		d.do(&crdt.Edit{Key: key(clinic.Cursors, a.ClientID), Set: []crdt.Field{field(w, "x")}})
+		d.set("patients", "p", "given_name", "R")
+		sync(t, a, at)
+		if w := a.Watermark(); w < d.nowMs || w > d.nowMs+1<<20 {
+			t.Errorf("the phone got %d", w)
+		}
+	}
+}
+
+// However many rows come into sight of a phone that synced often, the pull takes a moment.
+func TestManyRowsComeIntoSight(t *testing.T) {
+	const rows, syncs = 3000, 200
+	d, a, at := openFor(t, "a", "b")
+	for i := range rows {
+		d.set("patients", patientID(i), "primary_clinic_id", "b")
+	}
+	for i := range syncs {
+		d.set("patients", "mine", "primary_clinic_id", "a", "surname", patientID(i))
+		sync(t, a, at)
+	}
+	d.permit(clerk, "b")
+	m := countingLook{look: d.look(), asked: new(int)}
+	defer m.Close()
+	answer, err := clinic.Pull{Look: m, Client: a.ClientID, User: clerk, Presented: a.Watermark(), NowMs: d.nowMs}.Answer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	if err := answer.Each(func(string, clinic.Form, []byte) error { sent++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if sent < rows || *m.asked > 20*rows {
+		t.Errorf("for %d rows it was asked %d times what somebody held", sent, *m.asked)
+	}
+}
+
+// A countingLook counts how often one asks whether somebody held an entry.
+type countingLook struct {
+	look
+	asked *int
+}
+
+func (l countingLook) Past(marks []crdt.Mark) (clinic.Past, error) {
+	p, err := l.look.Past(marks)
+	return countingPast{p, l.asked}, err
+}
+
+type countingPast struct {
+	clinic.Past
+	asked *int
+}
+
+func (p countingPast) Holds(at crdt.Ref) bool {
+	*p.asked++
+	return p.Past.Holds(at)
+}

@@ -53,12 +53,6 @@ func scopeOf(look Look, user string) (scope, error) {
 	return s, err
 }
 
-// SeesAll tells whether a user may see what is of any clinic.
-func SeesAll(look Look, user string) (bool, error) {
-	s, err := scopeOf(look, user)
-	return s.everything(), err
-}
-
 // asSeen is the scope with the user and the clinics of a cursor, and the clinics that were known
 // in its past: a row was everybody's as long as nobody knew its clinic.
 func asSeen(look Look, c *Cursor, past Past) (scope, error) {

@@ -27,9 +27,9 @@ func ChartTally() *Tally { return &Tally{sum: &chartSum} }
 // Tallied is what a tally knew at a moment. It does not change.
 type Tallied struct{ sums *sums }
 
-// tallyMax is of how many records the parts are kept, some 50 bytes each. Where there are
+// tallyMax is of how many records the parts are kept, some 110 bytes each. Where there are
 // more, nothing is.
-const tallyMax = 1 << 20
+const tallyMax = 1 << 19
 
 // At is what the tally comes to at a moment; nil if it does not know: the moment is older
 // than that of the call before, or there are too many records.
@@ -41,6 +41,9 @@ func (t *Tally) At(look Look) (*Tallied, error) {
 		if err := t.read(look); err != nil {
 			*t = Tally{sum: t.sum}
 			return nil, err
+		}
+		if t.sums != nil {
+			t.sums = t.sums.copy() // whose own amounts are few
 		}
 	case position < t.position:
 		return nil, nil

@@ -54,9 +54,10 @@ type Desk struct {
 
 	mu     sync.Mutex
 	stock  *clinic.Tally
-	charts *clinic.Tally // only for users who may not see all
+	charts *clinic.Tally // for users who may not see all
 	mended string        // the row held back at which the last look for those that may be merged ended
 	strays *lru.Cache[string, stray]
+	apart  *lru.Cache[string, struct{}] // users who were seen not to see all
 }
 
 // A stray is a phone with a watermark of which only other devices can know. It may be of one
@@ -77,7 +78,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	if cfg.CopiesWait == 0 {
 		cfg.CopiesWait = copiesWait
 	}
-	return &Desk{cfg: cfg, stock: clinic.StockTally(), charts: clinic.ChartTally(), strays: newCache[stray](clientsMax)}
+	return &Desk{cfg: cfg, stock: clinic.StockTally(), charts: clinic.ChartTally(), strays: newCache[stray](clientsMax), apart: newCache[struct{}](clientsMax)}
 }
 
 // Pull sends a phone what it lacks. What stands behind the watermark that it gets is durable
@@ -98,6 +99,9 @@ func (d *Desk) Pull(ctx context.Context, who Who, presented int64, w io.Writer) 
 		return err
 	}
 	d.noteStray(who.Client, presented, answer)
+	if answer.Apart() {
+		d.apart.Add(who.User, struct{}{})
+	}
 	if err := d.write(ctx, clinic.Batch{Edits: answer.Issue}, ""); err != nil {
 		return err
 	}
@@ -143,8 +147,7 @@ func (m *moment) tally(d *Desk, user string) (err error) {
 	if m.stock, err = d.stock.At(m.look); err != nil || user == "" {
 		return err
 	}
-	all, err := clinic.SeesAll(m.look, user)
-	if err == nil && !all {
+	if _, apart := d.apart.Get(user); apart {
 		m.charts, err = d.charts.At(m.look)
 	}
 	return err

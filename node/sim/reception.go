@@ -84,7 +84,7 @@ func (r *reception) Write(_ context.Context, tx crdt.Transaction) (receipt crdt.
 // note looks at what was written.
 func (r *reception) note(tx crdt.Transaction, receipt crdt.Receipt) {
 	for _, e := range tx.Edits {
-		if e.Key.Collection == clinic.Cursors || e.Key.Collection == clinic.Owed {
+		if e.Key.Collection == clinic.Cursors || e.Key.Collection == clinic.Owed || e.Key.Collection == clinic.HeldRows {
 			r.p.w.log("WROTE %s at %s: %s", e.Key, r.p.m.Name, r.p.w.book.words(r.p.w.book.byID[receipt.Entry]))
 			for _, f := range e.Set {
 				r.p.w.log("    %s", f.Key)

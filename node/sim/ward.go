@@ -302,6 +302,7 @@ func (v *visit) kept(touchesOf func(crdt.RecordKey) ([]*crdt.Touch, error), x *s
 	for _, word := range x.words() {
 		n, found := v.w.find(touches, func(t *crdt.Touch) bool { return says(t, word) })
 		if !found {
+			v.w.logTouches(touches, v.w.ward.seen[seenKey{v.app.ClientID, v.presented}])
 			return fmt.Errorf("%s was told that %s is safe, and %q is nowhere", v.Name, x.key, word)
 		}
 		v.w.acked = v.w.acked.with(n)
