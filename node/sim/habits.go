@@ -229,8 +229,12 @@ func (r *Roamer) takeBack() {
 }
 
 // bury deletes in the ways of which nobody is told. What came in a sync that failed may come
-// again, as nobody knows that it did, and on what it hides the app fails then for good.
+// again, as nobody knows that it did, and so may what a phone pushed that never got through; on
+// what it hides the app fails then for good.
 func (r *Roamer) bury() {
+	if r.synced == 0 {
+		return
+	}
 	if e := r.pick("events"); e != nil && r.w.chance(70) {
 		if !r.unsure[crdt.RecordKey{Collection: "events", ID: e.Text("id")}] {
 			r.app.DeleteEvent(e.Text("id"))

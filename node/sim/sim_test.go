@@ -19,7 +19,7 @@ var (
 	fromFlag   = flag.Uint64("from", 1, "the first of them")
 	stepsFlag  = flag.Int("steps", 250, "how many things happen in each")
 	roamsFlag  = flag.Int("roams", 6, "how many seeds with phones to run")
-	roamFlag   = flag.Uint64("roam", 1, "the first of them")
+	roamFlag   = flag.Uint64("roam", 2, "the first of them")
 	phonesFlag = flag.Int("phones", 10, "how many phones there are in each")
 	syncsFlag  = flag.Int("syncs", 20, "how often each syncs while things go wrong")
 	traceFlag  = flag.Bool("trace", false, "print what happens")
