@@ -253,8 +253,8 @@ func (x *pull) decide(t *Table, r *crdt.Record) (out row, d decision, send bool,
 	// Whether the phone has a row that was deleted, or out of its sight, is not known for
 	// certain unless it pushed it; the app overwrites what it has.
 	there := has.pushed || has.there && !has.row.deleted
-	if there && has.emptied && x.owed[r.Key] {
-		there = false // it was not sent, and the phone may not have it
+	if there && (has.emptied || x.owed[r.Key] && x.cursor != nil && x.cursor.Presented == 0) {
+		there = false // it was not sent yet, and the phone may not have it
 	} else if !there {
 		there, err = x.gave(t, r, &has)
 	}

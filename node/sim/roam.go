@@ -230,15 +230,11 @@ func (r *Roamer) mishap(t *task) bool {
 	case d.empties && r.app.Watermark() != 0 && w.chance(2):
 		d.count("resets")
 		w.log("%s is emptied", r.Name)
-		r.app.Reset()
+		r.empty()
 		if w.chance(50) {
 			d.count("reinstalls")
 			r.app.Reinstall()
 		}
-		clear(r.mine)
-		clear(r.buried)
-		clear(r.unsure)
-		r.taken, r.had, r.answers, r.synced = nil, nil, nil, 0
 		r.take()
 		return false
 	case d.forces && r.synced > 1 && w.chance(3): // what it had then is known
@@ -322,6 +318,9 @@ func (w *World) everywhere() {
 			}
 		}
 		w.Converge(healWithinMs)
+		for _, r := range w.ward.phones {
+			r.resting = false
+		}
 	}
 	for _, r := range w.ward.phones {
 		if w.err == nil {
@@ -338,7 +337,9 @@ func (w *World) all(m *Machine) {
 	busy := len(w.ward.phones)
 	for _, r := range w.ward.phones {
 		w.undertake(func(t *task) {
-			r.strictly(t, m)
+			if !r.resting {
+				r.strictly(t, m)
+			}
 			busy--
 		})
 	}
