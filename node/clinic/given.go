@@ -10,6 +10,7 @@ import (
 // that answered did not hold, the answer overwrote on the phone where it had a row of it.
 type given struct {
 	*Cursor
+	book    *cursorBook   // in which it stands
 	issued  []*crdt.Touch // what the device wrote the cursor with
 	past    Past          // what the device held
 	life    int64         // the first watermark since the phone had nothing, 0 if that is not known
@@ -24,7 +25,7 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 	if g, ok := x.answers[c.Watermark]; ok {
 		return g, nil
 	}
-	g = &given{Cursor: c, issued: x.book.issued[c.Watermark]}
+	g = &given{Cursor: c, issued: x.book.issued[c.Watermark], book: x.book}
 	x.answers[c.Watermark] = g // before what it follows is read: made-up watermarks may go round
 	if g.past, err = c.past(x.Look); err != nil {
 		return nil, err
@@ -55,6 +56,9 @@ func (g *given) forgot(t *crdt.Touch) bool {
 	if g == nil {
 		return false
 	}
+	if g.ofOtherLife(presented) {
+		return true
+	}
 	if presented != 0 && presented < g.life || g.begun != nil && g.begun.Holds(t.Ref) && (presented != 0 || g.emptied) {
 		return true
 	}
@@ -79,11 +83,18 @@ func (g *given) follows(t *crdt.Touch) bool {
 // chainMax is how many answers, one after the other, are looked at.
 const chainMax = 64
 
+// ofOtherLife tells of a watermark that a device gave the phone before it was emptied, though it is
+// later than those that it got since from one which had not heard of it.
+func (g *given) ofOtherLife(watermark int64) bool {
+	c := g.book.find(watermark)
+	return c != nil && g.life != 0 && c.Begun != 0 && !c.Blind && c.Begun != g.life
+}
+
 // precedes tells whether the phone pushed something after it had taken in the answer. In one
 // sync it speaks to one device.
 func (g *given) precedes(t *crdt.Touch) bool {
 	if _, presented, _ := readOrigin(t.Phone); presented >= g.Watermark {
-		return true
+		return !g.ofOtherLife(presented)
 	}
 	return slices.ContainsFunc(g.issued, func(i *crdt.Touch) bool {
 		return i.Ref.Branch == t.Ref.Branch && i.Ref.Seq < t.Ref.Seq
