@@ -128,6 +128,12 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 		u.Time = math.MaxUint64 - crdt.Time(len(over)-i) // above all others
 		overrule(u, then, over[i:])
 	}
+	for _, u := range own {
+		if len(over) > 0 && !slices.Contains(over, u) { // later than some of which the device had not heard
+			earlier := slices.DeleteFunc(slices.Clone(over), func(o *crdt.Touch) bool { return inPhoneOrder(o, u) > 0 })
+			overrule(u, earlier, nil)
+		}
+	}
 	return then, own
 }
 
