@@ -93,8 +93,12 @@ func (g *given) ofOtherLife(watermark int64) bool {
 // precedes tells whether the phone pushed something after it had taken in the answer. In one
 // sync it speaks to one device.
 func (g *given) precedes(t *crdt.Touch) bool {
-	if _, presented, _ := readOrigin(t.Phone); presented >= g.Watermark {
-		return !g.ofOtherLife(presented)
+	_, presented, _ := readOrigin(t.Phone)
+	switch {
+	case presented != 0 && presented < g.life || g.ofOtherLife(presented):
+		return false // as of what was held back and is merged since
+	case presented >= g.Watermark:
+		return true
 	}
 	return slices.ContainsFunc(g.issued, func(i *crdt.Touch) bool {
 		return i.Ref.Branch == t.Ref.Branch && i.Ref.Seq < t.Ref.Seq
