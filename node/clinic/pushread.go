@@ -238,3 +238,84 @@ func (x *pushedRow) take(later *pushedRow) {
 	x.removed = x.removed || later.removed
 	x.raw, x.lists = x.raw+"\n"+later.raw, x.lists+" "+later.lists
 }
+
+// visits are the clinics of the visits that were sent.
+func (p *Pushed) visits() map[string]string {
+	clinics := map[string]string{}
+	for _, x := range p.rows {
+		if x.table == "visits" && x.err == nil {
+			clinics[x.id] = textIn(x.column("clinic_id"))
+		}
+	}
+	return clinics
+}
+
+// column is what was sent in a column, nil if nothing was.
+func (p *pushedRow) column(name string) crdt.Value {
+	for _, f := range p.columns {
+		if f.Key == name {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// row is a sent row with the values that the app has.
+func (p *pushedRow) row(t *Table) row {
+	x := row{table: t, id: p.id, columns: make([]crdt.Value, len(t.Columns))}
+	for i, c := range t.Columns {
+		x.columns[i] = c.typed(p.column(c.Name))
+	}
+	x.deleted = p.removed || isTrue(p.column(isDeleted))
+	return x
+}
+
+func textIn(v crdt.Value) string {
+	if v.Kind() == crdt.KindText {
+		return v.Text()
+	}
+	return ""
+}
+
+// deletes tells whether a row says that its record is deleted.
+func (p *pushedRow) deletes() bool {
+	changed := p.status != statusUpdated || p.changed == nil || p.changed[isDeleted]
+	return p.err == nil && (p.removed || TableOf(p.table) != nil && changed && isTrue(p.column(isDeleted)))
+}
+
+// EditedMs is the phone's time of its latest edit, in milliseconds; 0 if it says none.
+func (p *Pushed) EditedMs() (latest int64) {
+	for _, x := range p.rows {
+		if x.status == statusCreated || x.status == statusUpdated {
+			latest = max(latest, x.editedMs())
+		}
+	}
+	return latest
+}
+
+func (p *pushedRow) editedMs() int64 {
+	if v := numberOf(p.column(updatedAt)); v != nil {
+		return int64(number(v))
+	}
+	return 0
+}
+
+// Refs are the entries in which what was pushed stands, as it is merged now.
+func (p *Pushed) Refs(look Look) (refs []crdt.Ref, err error) {
+	for _, x := range p.rows {
+		if x.err != nil {
+			continue
+		}
+		r, err := look.Record(x.key())
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			continue
+		}
+		for _, t := range r.Living() {
+			refs = append(refs, t.Ref)
+		}
+	}
+	return refs, nil
+}
