@@ -116,19 +116,8 @@ func (w *charted) isNone(sent string) bool {
 	return strings.Contains(sent, `"is_deleted":true`) && (r == nil || r["is_deleted"] == true)
 }
 
-func (w *charted) answer(m clinic.Look, known *clinic.Tallied) (rows []string) {
+func (w *charted) answer(m clinic.Look, known *clinic.Tallied) []string {
 	w.t.Helper()
-	a, err := clinic.Pull{Look: m, Client: w.phone.ClientID, User: clerk, Presented: w.phone.Watermark(), NowMs: w.nowMs, Issuer: 5, Charts: known}.Answer()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	err = a.Each(func(table string, _ clinic.Form, row []byte) error { // of forms less is known of long ago
-		rows = append(rows, fmt.Sprint(table, " ", string(row)))
-		return nil
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	slices.Sort(rows)
-	return rows
+	p := clinic.Pull{Look: m, Client: w.phone.ClientID, User: clerk, Presented: w.phone.Watermark(), NowMs: w.nowMs, Issuer: 5, Charts: known}
+	return w.answerTo(p, func(table string, _ clinic.Form, row []byte) string { return fmt.Sprint(table, " ", string(row)) }) // of forms less is known of long ago
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"testing"
 
 	"musafir/crdt"
@@ -203,6 +204,26 @@ func (l *line) step(presented int64, rows *clinic.Pushed, do func(clinic.Push) (
 		}
 		return l.write(crdt.Transaction{Edits: b.Edits, Author: author, Phone: b.Origin})
 	})
+}
+
+// answerTo are the rows that a pull brings, in words and in order; "": one that is left out.
+func (d *desk) answerTo(p clinic.Pull, words func(table string, form clinic.Form, row []byte) string) (rows []string) {
+	d.t.Helper()
+	a, err := p.Answer()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	err = a.Each(func(table string, form clinic.Form, row []byte) error {
+		if text := words(table, form, row); text != "" {
+			rows = append(rows, text)
+		}
+		return nil
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 func (d *desk) held() (rows []clinic.HeldRow) {

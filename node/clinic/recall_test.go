@@ -44,6 +44,15 @@ func TestEmptiedPhoneGetsWhatComesBack(t *testing.T) {
 	wantIDs(t, a, []string{"patients"}, "p")
 }
 
+// hide lets a phone hide the patient p, and something be deleted elsewhere; it hears of that.
+func hide(t *testing.T, a *apptest.Phone, at *line, deleted crdt.RecordKey) {
+	t.Helper()
+	a.DeletePatient("p")
+	at.do(&crdt.Edit{Key: deleted, Delete: true})
+	sync(t, a, at)
+	sync(t, a, at)
+}
+
 // A phone that hides a row goes on syncing: the row comes back from a deletion as one that it has,
 // and a forced upload does not bring all as if it were new.
 func TestHiddenRowComesBack(t *testing.T) {
@@ -55,10 +64,7 @@ func TestHiddenRowComesBack(t *testing.T) {
 		d.set("patients", "q", "camp", patientID(i))
 		sync(t, a, at)
 	}
-	a.DeletePatient("p")
-	d.do(&crdt.Edit{Key: key("patients", "p"), Delete: true})
-	sync(t, a, at)
-	sync(t, a, at)
+	hide(t, a, at, key("patients", "p"))
 	d.do(&crdt.Edit{Key: key("patients", "p"), Undelete: true})
 	sync(t, a, at)
 	if at.got["patients/p"] != clinic.Updated {
@@ -124,10 +130,7 @@ func TestHiddenRowComesBackByALink(t *testing.T) {
 	d.set("visits", "v", "patient_id", "p", "clinic_id", "a")
 	sync(t, a, at)
 	sync(t, a, at)
-	a.DeletePatient("p")
-	d.do(&crdt.Edit{Key: key("visits", "v"), Delete: true})
-	sync(t, a, at)
-	sync(t, a, at)
+	hide(t, a, at, key("visits", "v"))
 	d.do(&crdt.Edit{Key: key("visits", "v"), Undelete: true})
 	sync(t, a, at)
 	if at.got["patients/p"] != clinic.Updated {
@@ -143,10 +146,7 @@ func TestHiddenRowComesBackAfterADownload(t *testing.T) {
 		d.set("patients", "p", "given_name", "R")
 		sync(t, a, at)
 		sync(t, a, at)
-		a.DeletePatient("p")
-		d.do(&crdt.Edit{Key: key("patients", "p"), Delete: true})
-		sync(t, a, at)
-		sync(t, a, at)
+		hide(t, a, at, key("patients", "p"))
 		if err := a.ForceDownload(at, since); err != nil {
 			t.Fatal(err)
 		}

@@ -124,23 +124,15 @@ func (w *tallied) compare() {
 	}
 }
 
-func (w *tallied) answer(m clinic.Look, client string, presented int64, known *clinic.Tallied) (rows []string) {
+func (w *tallied) answer(m clinic.Look, client string, presented int64, known *clinic.Tallied) []string {
 	w.t.Helper()
-	a, err := clinic.Pull{Look: m, Client: client, User: super, Presented: presented, NowMs: w.nowMs, Issuer: 5, Dispensed: known}.Answer()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	err = a.Each(func(table string, form clinic.Form, row []byte) error {
-		if table == "clinic_inventory" {
-			rows = append(rows, fmt.Sprint(form, " ", string(row)))
+	p := clinic.Pull{Look: m, Client: client, User: super, Presented: presented, NowMs: w.nowMs, Issuer: 5, Dispensed: known}
+	return w.answerTo(p, func(table string, form clinic.Form, row []byte) string {
+		if table != "clinic_inventory" {
+			return ""
 		}
-		return nil
+		return fmt.Sprint(form, " ", string(row))
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	slices.Sort(rows)
-	return rows
 }
 
 // Of an older moment than the last one a tally knows nothing, and later it goes on.
