@@ -123,6 +123,9 @@ func (r *Roamer) ended(v *visit, presented int64, err error) {
 	default:
 		w.fail("%s cannot sync with %s: %v", r.Name, v.at.Name, err)
 	}
+	for _, a := range v.answers {
+		a.forget()
+	}
 	if r.app.Lossy+r.app.Unknown > 0 {
 		w.fail("%s lost values: %v, %d unknown", r.Name, r.app.Losses, r.app.Unknown)
 	}

@@ -34,6 +34,14 @@ type sentRow struct {
 	columns map[string]any
 }
 
+// forget lets go what is not asked for once the phone has it: what the rows say, many times over.
+func (a *answer) forget() {
+	a.want, a.body = nil, nil
+	for i := range a.rows {
+		a.rows[i].columns = nil
+	}
+}
+
 // pull does what the program does. A watermark that is not known gets time to become so.
 func (p *process) pull(t *task, r *Roamer, presented int64) (*answer, error) {
 	known, heard, err := p.await(t, r, presented)

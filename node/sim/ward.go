@@ -185,8 +185,16 @@ func (r *Roamer) ahead(key crdt.RecordKey, a *answer) bool {
 		return true
 	case key.Collection == "clinic_inventory" && r.elsewhere[crdt.RecordKey{Collection: "dispensing_records"}]:
 		return true
+	case key.Collection == "clinic_inventory" && r.dispensesMore():
+		return true
 	}
 	return slices.ContainsFunc(r.w.ward.own[rowOf{r.app.ClientID, key}], pushed)
+}
+
+// dispensesMore tells whether the phone has yet to hear that what it says was dispensed arrived:
+// what that leaves in stock it gets once it has got through with it.
+func (r *Roamer) dispensesMore() bool {
+	return slices.ContainsFunc(r.app.Rows("dispensing_records"), func(x apptest.Row) bool { return x.Status() != apptest.Synced })
 }
 
 // lacks says in what a phone differs from one that got all, "" if in nothing that counts.

@@ -76,7 +76,7 @@ func (p *Phone) readRow(t *table, raw json.RawMessage) (*row, error) {
 			return nil, fmt.Errorf("a row of table %s has %s, which is the phone's own", t.Name, own)
 		}
 	}
-	r := &row{status: Synced}
+	r := &row{status: Synced, values: make([]any, 0, len(t.Columns))}
 	if id, isText := sent["id"].(string); isText {
 		r.id = id
 	} else { // then the app takes it for a new row of its own
