@@ -29,6 +29,10 @@ type Edit struct {
 	// Undelete takes that back: else the edit stands beside the deletion.
 	From *Record
 
+	// Again lets Set write what is shown already: its author says it once more, to those who
+	// heard of something else meanwhile.
+	Again bool
+
 	// Idle leaves a deleted record deleted where the fields are as wanted already.
 	Idle bool
 

@@ -302,6 +302,21 @@ func TestEditFromWhatWasDeleted(t *testing.T) {
 	}
 }
 
+// Who says again what is shown wins over what was written meanwhile, and does not replace it.
+func TestEditAgain(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		a, b := newDevice(newWriter(1)), newDevice(newWriter(2))
+		b.take(do(t, a, 1, &Edit{Set: []Field{{"p", Text("old")}, {"q", Int(1)}}}))
+		do(t, a, 2, &Edit{Set: []Field{{"p", Text("new")}}})
+		do(t, b, 3, &Edit{Set: []Field{{"p", Text("old")}, {"q", Int(2)}}, Again: again})
+		meet(a, b)
+		shows(t, a, object{"p": map[bool]string{false: "new", true: "old"}[again], "q": 2})
+		if n := a.rec.ConflictCount(); n != map[bool]int{false: 0, true: 1}[again] {
+			t.Errorf("again %v: %d conflicts", again, n)
+		}
+	}
+}
+
 // Who was shown a record replaces what it showed, and no sibling, however the record is shown
 // elsewhere.
 func TestEditFromWhatWasShown(t *testing.T) {

@@ -227,7 +227,7 @@ func (n *node) typed() bool {
 
 // set plans a plain write of a leaf.
 func (c *composer) set(n *node, t target) error {
-	if n != nil && n.shown && n.side != sideTree && n.value().Equal(t.leaf) {
+	if !c.edit.Again && n != nil && n.shown && n.side != sideTree && n.value().Equal(t.leaf) {
 		return nil
 	}
 	if err := c.refuseTyped(n, t.path); err != nil {

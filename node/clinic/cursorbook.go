@@ -18,6 +18,7 @@ type cursorBook struct {
 	found  map[int64][]*Cursor     // those that were put together
 	look   Look
 	all    map[int64][]crdt.Value // all bodies that there ever were; nil: not read yet
+	owed   []*crdt.Touch          // all that was ever written of what the phone is owed; nil: not read yet
 }
 
 func readCursors(look Look, client string) (*cursorBook, error) {
@@ -128,6 +129,29 @@ func (b *cursorBook) everOf(watermark int64) []*Cursor {
 		return b.put(watermark, b.bodies[watermark])
 	}
 	return b.put(watermark, b.all[watermark])
+}
+
+func (b *cursorBook) owedTouches() (touches []*crdt.Touch, err error) {
+	if b.owed == nil {
+		b.owed, err = b.look.Touches(crdt.RecordKey{Collection: Owed, ID: b.client})
+	}
+	return b.owed, err
+}
+
+// descends tells whether the phone got a watermark after another one, as far as is known. Where a
+// device did not know what the phone had, the greater one may be the earlier.
+func (b *cursorBook) descends(watermark, from int64) bool {
+	for left := recalledMax; left > 0 && watermark != 0; left-- {
+		if watermark == from {
+			return true
+		}
+		c := b.ever(watermark)
+		if c == nil {
+			return false
+		}
+		watermark = c.Presented
+	}
+	return false
 }
 
 // newest is the greatest watermark that is known here.

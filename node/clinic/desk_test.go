@@ -110,12 +110,8 @@ func (d *desk) line(p *apptest.Phone, user string) *line {
 }
 
 func (l *line) Pull(presented int64) ([]byte, error) {
-	m := l.behind
-	if m == nil {
-		now := l.look()
-		defer now.Close()
-		m = &now
-	}
+	m, done := l.sees()
+	defer done()
 	a, err := clinic.Pull{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Issuer: 5, Others: l.elsewhere, Control: l.control}.Answer()
 	if err != nil {
 		return nil, err
@@ -188,9 +184,18 @@ func (l *line) Push(presented int64, changes []byte) error {
 	})
 }
 
-func (l *line) step(presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
+// sees is what the device knows that the phone speaks to.
+func (l *line) sees() (look, func()) {
+	if l.behind != nil {
+		return *l.behind, func() {}
+	}
 	m := l.look()
-	defer m.Close()
+	return m, func() { m.Close() }
+}
+
+func (l *line) step(presented int64, rows *clinic.Pushed, do func(clinic.Push) ([]clinic.Batch, error)) error {
+	m, done := l.sees()
+	defer done()
 	p := clinic.Push{Look: m, Client: l.client, User: l.user, Presented: presented, NowMs: l.nowMs, Rows: rows}
 	batches, err := do(p)
 	if err != nil {

@@ -179,6 +179,12 @@ func orderTime(order string) int64 {
 	return ms
 }
 
+// orderedKeys are the elements that an order names; false if it is none.
+func orderedKeys(order string) (keys []string, ok bool) {
+	ok = len(order) > orderTimeDigits && json.Unmarshal([]byte(order[orderTimeDigits+1:]), &keys) == nil
+	return keys, ok
+}
+
 const (
 	orderTimeDigits = 15
 	latestOrderMs   = 1e15 - 1
@@ -204,9 +210,11 @@ func arranged(parts map[string]string, order string) (document, bool) {
 		if len(parts) == 0 || !d.ownKeys(parts) {
 			return document{}, false
 		}
-	case len(order) <= orderTimeDigits || json.Unmarshal([]byte(order[orderTimeDigits+1:]), &named) != nil:
-		return document{}, false
 	default:
+		var read bool
+		if named, read = orderedKeys(order); !read {
+			return document{}, false
+		}
 		d.list = order[orderTimeDigits] == '['
 	}
 	ok := d.place(named, parts)

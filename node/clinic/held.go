@@ -134,7 +134,39 @@ func (h *holding) then(touches []*crdt.Touch) (then, own []*crdt.Touch) {
 			overrule(u, earlier, nil)
 		}
 	}
+	bury(then, over)
 	return then, own
+}
+
+// bury lets a record stay deleted of which an answer said so: what the phone pushed of its other
+// columns, to a device that had not heard of that, did not change it there.
+func bury(then, over []*crdt.Touch) {
+	before := slices.DeleteFunc(slices.Clone(then), func(t *crdt.Touch) bool { return !t.Merged || slices.Contains(over, t) })
+	if len(over) == 0 || len(before) == 0 || !crdt.Refold(before[0].Change.Key, before).Deleted() {
+		return
+	}
+	for _, u := range over {
+		switch {
+		case u.Merged && (u.Change.Dead || undeletes(u, before)):
+			return
+		case u.Merged:
+			for _, d := range before {
+				if d.Change.Dead {
+					c := *d.Change
+					c.Names, c.Supersedes = slices.Clone(c.Names), slices.Clone(c.Supersedes)
+					c.Supersedes = named(&c, c.Supersedes, u)
+					d.Change = &c
+				}
+			}
+		}
+	}
+}
+
+// undeletes tells whether a touch replaces a deletion among others.
+func undeletes(u *crdt.Touch, among []*crdt.Touch) bool {
+	return !u.Change.Dead && slices.ContainsFunc(among, func(d *crdt.Touch) bool {
+		return d.Change.Dead && slices.ContainsFunc(u.Change.Supersedes, func(at uint16) bool { return u.Change.Names[at] == d.Entry.Short() })
+	})
 }
 
 // inPhoneOrder orders what one phone pushed as it did so: by the watermark, then by its
@@ -161,9 +193,40 @@ func overrule(u *crdt.Touch, then, later []*crdt.Touch) {
 			if w := &c.Writes[i]; (w.Op == crdt.OpSet || w.Op == crdt.OpRemove) && writesWithin(t, w.Path) {
 				w.Supersedes = named(&c, w.Supersedes, t)
 			}
+			if w := c.Writes[i]; w.Op == crdt.OpMax {
+				c.Writes = leftOut(&c, w, t)
+			}
 		}
 	}
 	u.Change = &c
+}
+
+// leftOut adds, where the order of a document was written, that what an earlier touch wrote of its
+// elements is gone if the order does not name them: it names all that the phone had.
+func leftOut(c *crdt.RecordChange, order crdt.Write, t *crdt.Touch) []crdt.Write {
+	column, is := strings.CutSuffix(order.Path, "/"+orderKey)
+	if !is || order.Value.Kind() != crdt.KindText {
+		return c.Writes
+	}
+	keys, ok := orderedKeys(order.Value.Text())
+	if !ok {
+		return c.Writes
+	}
+	all := c.Writes
+	for _, w := range t.Change.Writes {
+		element, in := strings.CutPrefix(w.Path, column+"/")
+		if !in || element == orderKey || slices.ContainsFunc(keys, func(k string) bool { return crdt.JoinPath(column, k) == w.Path }) {
+			continue
+		}
+		at := slices.IndexFunc(all, func(x crdt.Write) bool { return x.Path == w.Path })
+		if at < 0 {
+			at, all = len(all), append(all, crdt.Write{Path: w.Path, Op: crdt.OpRemove})
+		}
+		if all[at].Op == crdt.OpRemove {
+			all[at].Supersedes = named(c, all[at].Supersedes, t)
+		}
+	}
+	return all
 }
 
 // named adds what a touch wrote to a list of what is superseded.

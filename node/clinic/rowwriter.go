@@ -85,6 +85,9 @@ func (w *rowWriter) column(name string, v crdt.Value) error {
 	case w.table.Name == inventory && name == available:
 		return w.count(v)
 	case w.has(name, v):
+		if w.base != nil && w.named(name) && !w.repeats(name) && !slices.Contains(greatest, name) {
+			w.editedBack(name, v)
+		}
 		return nil
 	}
 	c := w.table.changeColumn(crdt.JoinPath("", name), member(w.fields, name), v, w.NowMs)
@@ -114,6 +117,22 @@ func (w *rowWriter) has(name string, v crdt.Value) bool {
 // named tells whether the app says of a column that it was edited.
 func (w *rowWriter) named(name string) bool {
 	return w.pushed.status == statusUpdated && w.pushed.changed[name]
+}
+
+// repeats tells whether the phone pushed what it has in a column itself, and may not know that it
+// arrived: since it presented its watermark, or in a row that was edited at the same time.
+func (w *rowWriter) repeats(name string) bool {
+	return slices.ContainsFunc(w.base.Living(), func(t *crdt.Touch) bool {
+		_, presented, _ := readOrigin(t.Phone)
+		return isOf(t, w.Client) && (presented == w.Presented || editedAt(t) == w.pushed.editedMs()) && writesWithin(t, crdt.JoinPath("", name))
+	})
+}
+
+// editedBack says once more what the phone got in a column that it says was edited: it may have
+// pushed something else meanwhile, of which this device has not heard.
+func (w *rowWriter) editedBack(name string, v crdt.Value) {
+	c := w.table.restate(crdt.JoinPath("", name), member(w.fields, name), v, w.NowMs)
+	w.edit.Set, w.edit.Max, w.edit.Again = append(w.edit.Set, c.Set...), append(w.edit.Max, c.Max...), true
 }
 
 // readLater reads the row as the phone may have got it since.
@@ -172,14 +191,15 @@ func (x *push) addSent(p *pushedRow) error {
 }
 
 // revives tells whether a record that the phone has as deleted shall be there again. Where that
-// is not said, it may be there by an answer that the phone took in since.
+// is not said, it may be there by an answer that the phone took in since, and is so of a row that
+// nobody edited.
 func (w *rowWriter) revives() bool {
 	v := boolOf(w.pushed.column(isDeleted))
 	if w.base == nil || !w.base.Deleted() || v == nil || v.Bool() || w.pushed.removed {
 		return false
 	}
 	there := slices.ContainsFunc(w.later, func(x row) bool { return !x.deleted })
-	return w.pushed.changed[isDeleted] || w.all && !there
+	return w.pushed.changed[isDeleted] || w.all && !there && !w.merelyNoted()
 }
 
 // row is the row as it was sent, over the one that the phone had.

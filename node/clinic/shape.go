@@ -35,6 +35,20 @@ func (t *Table) changeColumn(column string, from, to crdt.Value, nowMs int64) co
 	return columnChange{Set: []crdt.Field{{Key: column, Value: to}}}
 }
 
+// restate says all that the column holds, which is what from is.
+func (t *Table) restate(column string, from, to crdt.Value, nowMs int64) columnChange {
+	was, apart := partsOf(from)
+	if c := t.Column(column); c == nil || c.Kind != JSON || !apart {
+		return columnChange{Set: []crdt.Field{{Key: column, Value: to}}}
+	}
+	order, _ := was.orderAfter(was.order, nowMs)
+	change := columnChange{Max: []crdt.Field{{Key: crdt.JoinPath(column, orderKey), Value: crdt.Text(order)}}}
+	for _, k := range was.keys {
+		change.Set = append(change.Set, crdt.Field{Key: crdt.JoinPath(column, k), Value: crdt.Text(was.parts[k])})
+	}
+	return change
+}
+
 func numeric(v crdt.Value) bool {
 	return v.Kind() == crdt.KindInt || v.Kind() == crdt.KindFloat
 }

@@ -18,7 +18,7 @@ func split(e *crdt.Edit) ([]*crdt.Edit, error) {
 	if sizeOf(e) <= editBytesMax {
 		return []*crdt.Edit{e}, nil
 	}
-	first := &crdt.Edit{Key: e.Key, From: e.From, Undelete: e.Undelete, Remove: e.Remove, Max: e.Max}
+	first := &crdt.Edit{Key: e.Key, From: e.From, Again: e.Again, Undelete: e.Undelete, Remove: e.Remove, Max: e.Max}
 	parts := []*crdt.Edit{first}
 	for _, f := range e.Set {
 		last := parts[len(parts)-1]
@@ -27,7 +27,7 @@ func split(e *crdt.Edit) ([]*crdt.Edit, error) {
 			return nil, errTooLarge
 		}
 		if sizeOf(last)+size > editBytesMax {
-			last = &crdt.Edit{Key: e.Key, From: e.From}
+			last = &crdt.Edit{Key: e.Key, From: e.From, Again: e.Again}
 			parts = append(parts, last)
 		}
 		last.Set = append(last.Set, f)
