@@ -16,7 +16,7 @@ import (
 )
 
 // FormatVersion is the on-disk format this program writes and reads.
-const FormatVersion = 3
+const FormatVersion = 4
 
 // Names inside a data directory.
 const (

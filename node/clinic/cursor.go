@@ -11,7 +11,7 @@ import (
 )
 
 // Cursors is the collection of what phones had seen at their watermarks, a record for each
-// phone and in it a field for each watermark. It is internal.
+// phone and in its slots the cursors that count. It is internal.
 const Cursors = "_cursors"
 
 // A Cursor is what stands behind a watermark: what a phone that presents it has. It holds on
@@ -102,33 +102,51 @@ func (c *Cursor) encode(over *Cursor) crdt.Value {
 		clinics[i] = crdt.Text(id)
 	}
 	return crdt.Array([]crdt.Value{
-		crdt.Int(c.Presented), crdt.Text(c.User), crdt.Array(clinics), crdt.BytesOf(c.Control[:]), crdt.Int(base), crdt.BytesOf(appendMarks(nil, marks)),
+		crdt.Int(c.Watermark), crdt.Int(c.Presented), crdt.Text(c.User), crdt.Array(clinics), crdt.BytesOf(c.Control[:]), crdt.Int(base), crdt.BytesOf(appendMarks(nil, marks)),
 		crdt.Int(c.Begun), flag(c.Emptied), flag(c.Blind), crdt.BytesOf(of),
 	})
 }
 
-func readCursor(watermark int64, body crdt.Value) (*Cursor, error) {
-	c := &Cursor{Watermark: watermark}
+// watermarkMax is the greatest that counts: the app holds numbers as it does in JavaScript.
+const watermarkMax = 1 << 52
+
+// watermarkOf is the watermark of a cursor as it is stored; false if it is none.
+func watermarkOf(body crdt.Value) (watermark int64, ok bool) {
+	if body.Kind() != crdt.KindArray {
+		return 0, false
+	}
+	first := true
+	body.Items(func(v crdt.Value) {
+		if first && v.Kind() == crdt.KindInt {
+			watermark = v.Int()
+		}
+		first = false
+	})
+	return watermark, watermark > 0 && watermark <= watermarkMax
+}
+
+func readCursor(body crdt.Value) (*Cursor, error) {
 	if body.Kind() != crdt.KindArray {
 		return nil, errCursor
 	}
 	var items []crdt.Value
 	body.Items(func(v crdt.Value) { items = append(items, v) })
-	kinds := []crdt.Kind{crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes, crdt.KindInt, crdt.KindBool, crdt.KindBool, crdt.KindBytes}
-	if !slices.EqualFunc(items, kinds, func(v crdt.Value, k crdt.Kind) bool { return v.Kind() == k }) || len(items[3].Bytes()) != len(c.Control) {
+	kinds := []crdt.Kind{crdt.KindInt, crdt.KindInt, crdt.KindText, crdt.KindArray, crdt.KindBytes, crdt.KindInt, crdt.KindBytes, crdt.KindInt, crdt.KindBool, crdt.KindBool, crdt.KindBytes}
+	c := &Cursor{}
+	if !slices.EqualFunc(items, kinds, func(v crdt.Value, k crdt.Kind) bool { return v.Kind() == k }) || len(items[4].Bytes()) != len(c.Control) {
 		return nil, errCursor
 	}
-	c.Presented, c.User, c.base = items[0].Int(), items[1].Text(), items[4].Int()
-	c.Begun, c.Emptied, c.Blind = items[6].Int(), items[7].Bool(), items[8].Bool()
-	c.of = items[9].Bytes()
-	copy(c.Control[:], items[3].Bytes())
+	c.Watermark, c.Presented, c.User, c.base = items[0].Int(), items[1].Int(), items[2].Text(), items[5].Int()
+	c.Begun, c.Emptied, c.Blind = items[7].Int(), items[8].Bool(), items[9].Bool()
+	c.of = items[10].Bytes()
+	copy(c.Control[:], items[4].Bytes())
 	ok := true
-	items[2].Items(func(v crdt.Value) {
+	items[3].Items(func(v crdt.Value) {
 		if ok = ok && v.Kind() == crdt.KindText; ok {
 			c.Clinics = append(c.Clinics, v.Text())
 		}
 	})
-	marks, err := readMarks(items[5].Bytes())
+	marks, err := readMarks(items[6].Bytes())
 	if err != nil || !ok {
 		return nil, errCursor
 	}

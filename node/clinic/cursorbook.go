@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"slices"
-	"strconv"
 
 	"musafir/crdt"
 )
@@ -12,7 +11,7 @@ import (
 // A cursorBook is all that is known of one phone's cursors.
 type cursorBook struct {
 	client string
-	record *crdt.Record // nil: the phone was never seen
+	slots  *slots
 	bodies map[int64][]crdt.Value
 	issued map[int64][]*crdt.Touch // what wrote them
 	found  map[int64][]*Cursor     // those that were put together
@@ -22,45 +21,24 @@ type cursorBook struct {
 }
 
 func readCursors(look Look, client string) (*cursorBook, error) {
-	r, err := look.Record(crdt.RecordKey{Collection: Cursors, ID: client})
+	slots, err := readSlots(look, crdt.RecordKey{Collection: Cursors, ID: client})
 	if err != nil {
 		return nil, err
 	}
-	book := &cursorBook{client: client, record: r, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64][]*Cursor{}, look: look}
-	if r == nil || r.Empty() {
-		book.record = nil
-		return book, nil
-	}
-	for _, t := range r.Living() {
-		for i := range t.Change.Writes {
-			if w, ok := readWatermark(t.Change.Writes[i].Path); ok {
-				book.issued[w] = append(book.issued[w], t)
+	book := &cursorBook{client: client, slots: slots, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64][]*Cursor{}, look: look}
+	slots.each(func(body crdt.Value, by *crdt.Touch) {
+		if w, ok := watermarkOf(body); ok {
+			book.issued[w] = append(book.issued[w], by)
+			if !slices.ContainsFunc(book.bodies[w], body.Equal) {
+				book.bodies[w] = append(book.bodies[w], body)
 			}
-		}
-	}
-	v := r.View()
-	v.Fields.Fields(func(name string, body crdt.Value) {
-		if w, ok := readWatermark(name); ok {
-			book.bodies[w] = append(book.bodies[w], body)
 		}
 	})
-	for _, c := range v.Conflicts {
-		for _, s := range c.Siblings {
-			if w, ok := readWatermark(c.Path); ok && s.Value != nil {
-				book.bodies[w] = append(book.bodies[w], s.Value)
-			}
-		}
-	}
 	return book, nil
 }
 
-// watermarkMax is the greatest that counts: the app holds numbers as it does in JavaScript.
-const watermarkMax = 1 << 52
-
-func readWatermark(name string) (watermark int64, ok bool) {
-	w, err := strconv.ParseInt(name, 10, 64)
-	return w, err == nil && w > 0 && w <= watermarkMax && strconv.FormatInt(w, 10) == name
-}
+// known tells whether the phone was ever given anything.
+func (b *cursorBook) known() bool { return b.slots.record != nil }
 
 // siblingsMax is how many cursors of one watermark are read. More than two are somebody's
 // doing.
@@ -84,7 +62,7 @@ func (b *cursorBook) put(watermark int64, bodies []crdt.Value) []*Cursor {
 	b.found[watermark] = nil // if it rests on itself
 	var list []*Cursor
 	for i, body := range bodies {
-		c, err := readCursor(watermark, body)
+		c, err := readCursor(body)
 		if err != nil || i == siblingsMax || c.base != 0 && !b.complete(c) {
 			return nil
 		}
@@ -118,9 +96,10 @@ func (b *cursorBook) everOf(watermark int64) []*Cursor {
 		}
 		for _, t := range touches {
 			for i := range t.Change.Writes {
-				w := &t.Change.Writes[i]
-				if at, ok := readWatermark(w.Path); ok && t.Merged && w.Op == crdt.OpSet {
-					b.all[at] = append(b.all[at], w.Value)
+				if w := &t.Change.Writes[i]; t.Merged && w.Op == crdt.OpSet {
+					if at, ok := watermarkOf(w.Value); ok {
+						b.all[at] = append(b.all[at], w.Value)
+					}
 				}
 			}
 		}
@@ -176,23 +155,16 @@ func (b *cursorBook) newestBefore(watermark int64) *Cursor {
 // issue is the edit that keeps a new cursor and lets those go that the phone has left
 // behind: it will never present one from before the one that it presents now.
 func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
-	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Cursors, ID: b.client}}
-	e.Set = []crdt.Field{{Key: strconv.FormatInt(c.Watermark, 10), Value: c.encode(presented)}}
-	for _, w := range b.past(presented, past) {
-		if len(e.Remove) < dropMax {
-			e.Remove = append(e.Remove, strconv.FormatInt(w, 10))
-		}
-	}
-	return e
+	gone := b.past(presented, past)
+	return b.slots.keep(crdt.RecordKey{Collection: Cursors, ID: b.client}, c.encode(presented), func(body crdt.Value) bool {
+		w, ok := watermarkOf(body)
+		return ok && !slices.Contains(gone, w)
+	})
 }
 
 // unconfirmedMax is how many answers count as what a phone may have taken in that presents the
-// same watermark again and again. dropMax is how many cursors go at a time, so that the edit
-// fits into a change.
-const (
-	unconfirmedMax = 16
-	dropMax        = 256
-)
+// same watermark again and again.
+const unconfirmedMax = 16
 
 // past are the watermarks of which no cursor is needed any more, in order.
 func (b *cursorBook) past(presented *Cursor, past Past) (gone []int64) {
@@ -226,7 +198,7 @@ func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
 	}
 	needed[watermark] = true
 	for _, body := range b.bodies[watermark] {
-		c, err := readCursor(watermark, body)
+		c, err := readCursor(body)
 		if err == nil && c.base != 0 {
 			b.need(c.base, needed)
 		}
@@ -280,9 +252,9 @@ func (b *cursorBook) presentedSince(watermark int64) bool {
 // known to have presented, so that it has at least that much. Nil if there is none.
 func (b *cursorBook) last() *Cursor {
 	newest := int64(0)
-	for w, bodies := range b.bodies {
+	for _, bodies := range b.bodies {
 		for _, body := range bodies {
-			if c, err := readCursor(w, body); err == nil && len(b.bodies[c.Presented]) > 0 {
+			if c, err := readCursor(body); err == nil && len(b.bodies[c.Presented]) > 0 {
 				newest = max(newest, c.Presented)
 			}
 		}
@@ -308,9 +280,9 @@ func (b *cursorBook) pasts(look Look) (pasts []Past, err error) {
 
 // seen tells whether the phone ever presented a watermark that a device of the camp gave it.
 func (b *cursorBook) seen() bool {
-	for w, bodies := range b.bodies {
+	for _, bodies := range b.bodies {
 		for _, body := range bodies {
-			if c, err := readCursor(w, body); err == nil && c.Presented > 0 {
+			if c, err := readCursor(body); err == nil && c.Presented > 0 {
 				return true
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"musafir/crdt"
+	"musafir/node/clinic"
 	"musafir/node/clinic/apptest"
 )
 
@@ -85,7 +86,7 @@ func TestManyAnswersOfOneWatermark(t *testing.T) {
 	sync(t, a, at)
 	sync(t, a, at)
 	w := a.Watermark()
-	for i := range 400 {
+	for i := range 120 {
 		d.do(&crdt.Edit{Key: key("patients", "p"), Set: []crdt.Field{field("camp", fmt.Sprint(i))}})
 		if _, err := at.Pull(w); err != nil {
 			t.Fatal(err)
@@ -127,6 +128,65 @@ func TestAnswersAtOneMoment(t *testing.T) {
 	}
 }
 
+// cursorBody is a cursor as it is stored, with no marks.
+func cursorBody(watermark, presented, base int64) crdt.Value {
+	return crdt.Array([]crdt.Value{
+		crdt.Int(watermark), crdt.Int(presented), crdt.Text("u"), crdt.Array(nil), crdt.BytesOf(make([]byte, 8)), crdt.Int(base), crdt.BytesOf(nil),
+		crdt.Int(0), crdt.False, crdt.False, crdt.BytesOf(nil),
+	})
+}
+
+// owedBody is a list of what is owed as it is stored.
+func owedBody(names ...string) crdt.Value {
+	var items []crdt.Value
+	for _, n := range names {
+		items = append(items, crdt.Text(n))
+	}
+	return crdt.Array(items)
+}
+
+// A phone may sync as long as it likes: what is kept about it does not grow.
+func TestPhoneSyncsForYears(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	b, bt := phone(2, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R"})
+	size := func(collection string) int {
+		r, err := d.store.Record(key(collection, a.ClientID))
+		if err != nil || r == nil {
+			t.Fatalf("%s: %v, %v", collection, r, err)
+		}
+		n := 0
+		for _, living := range r.Living() {
+			n += 1 + len(living.Change.Writes)
+		}
+		return n
+	}
+	for i := range 400 {
+		a.Edit("patients", id, apptest.Columns{"camp": fmt.Sprint(i)})
+		b.Create("patients", apptest.Columns{"given_name": "S"})
+		if err := b.SyncWith(bt, apptest.Faults{FailPushAfterArrival: i%3 == 0}); err == nil && i%3 == 0 {
+			t.Fatal("the fault did not happen")
+		}
+		a.Edit("patients", id, apptest.Columns{"given_name": fmt.Sprint(i)})
+		sync(t, a, at)
+		if i%5 == 0 { // what comes with it is shown otherwise than it is pushed
+			a.Edit("patients", id, apptest.Columns{"hometown": fmt.Sprint(i)})
+			d.do(&crdt.Edit{Key: key("patients", id), Set: []crdt.Field{field("hometown", "y")}})
+			if err := a.SyncWith(at, apptest.Faults{FailPushAfterArrival: true}); err == nil {
+				t.Fatal("the fault did not happen")
+			}
+		}
+	}
+	for _, collection := range []string{clinic.Cursors, clinic.Owed} {
+		if n := size(collection); n > 60 {
+			t.Errorf("%s holds %d writes", collection, n)
+		} else {
+			t.Log(collection, n)
+		}
+	}
+}
+
 // What no device of ours writes into internal records ends no phone's syncing.
 func TestGarbageAboutPhones(t *testing.T) {
 	d := open(t)
@@ -136,14 +196,16 @@ func TestGarbageAboutPhones(t *testing.T) {
 	sync(t, a, at)
 	cursors := key("_cursors", a.ClientID)
 	d.do(
-		&crdt.Edit{Key: cursors, Set: []crdt.Field{field("17", "garbage"), field("x", "garbage"), {Key: "18", Value: crdt.Array([]crdt.Value{crdt.Int(1)})}}},
+		&crdt.Edit{Key: cursors, Set: []crdt.Field{field("17", "garbage"), field("x", "garbage"), field("-1", "garbage"), {Key: "18", Value: crdt.Array([]crdt.Value{crdt.Int(1)})}}},
 		&crdt.Edit{Key: key("moons", "x"), Set: []crdt.Field{field("a", "b")}},
-		&crdt.Edit{Key: key("_owed", a.ClientID), Set: []crdt.Field{{Key: "moons/x", Value: crdt.Int(1)}, field("y", "garbage"), {Key: "patients/nobody", Value: crdt.Text("x")}}},
+		&crdt.Edit{Key: key("_owed", a.ClientID), Set: []crdt.Field{
+			field("0", "garbage"), field("y", "garbage"), {Key: "1", Value: owedBody("moons", "x", "patients", "nobody", "patients")}, {Key: "2/x", Value: crdt.Int(1)},
+		}},
 	)
 	for depth := range 9 { // each of many cursors of one watermark rests on many of another
 		for n := range 12 {
-			body := crdt.Array([]crdt.Value{crdt.Int(int64(n)), crdt.Text("u"), crdt.Array(nil), crdt.BytesOf(make([]byte, 8)), crdt.Int(int64(4096 * (depth + 2) % (4096 * 9))), crdt.BytesOf(nil)})
-			d.do(&crdt.Edit{Key: cursors, Seen: &crdt.Seen{}, Set: []crdt.Field{{Key: fmt.Sprint(4096 * (depth + 1)), Value: body}}})
+			body := cursorBody(int64(4096*(depth+1)), int64(n), int64(4096*(depth+2)%(4096*9)))
+			d.do(&crdt.Edit{Key: cursors, Seen: &crdt.Seen{}, Set: []crdt.Field{{Key: fmt.Sprint(20 + depth), Value: body}}})
 		}
 	}
 	d.do(&crdt.Edit{Key: key("patients", "new"), Set: []crdt.Field{field("given_name", "N")}})

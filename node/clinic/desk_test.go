@@ -78,6 +78,19 @@ type look struct{ *store.Moment }
 
 func (l look) Past(marks []crdt.Mark) (clinic.Past, error) { return l.Moment.Past(marks) }
 
+// forgetOwed drops what a phone is owed.
+func (d *desk) forgetOwed(p *apptest.Phone) {
+	d.t.Helper()
+	owed := key(clinic.Owed, p.ClientID)
+	r, err := d.store.Record(owed)
+	if err != nil || r == nil {
+		d.t.Fatalf("nothing is owed: %v", err)
+	}
+	e := &crdt.Edit{Key: owed}
+	r.View().Fields.Fields(func(slot string, _ crdt.Value) { e.Remove = append(e.Remove, slot) })
+	d.do(e)
+}
+
 func (d *desk) look() look {
 	m, err := d.store.Moment()
 	if err != nil {

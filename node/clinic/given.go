@@ -10,15 +10,15 @@ import (
 // that answered did not hold, the answer overwrote on the phone where it had a row of it.
 type given struct {
 	*Cursor
-	book    *cursorBook     // in which it stands
-	issued  []*crdt.Touch   // what the device wrote the cursor with
-	past    Past            // what the device held
-	life    int64           // the first watermark since the phone had nothing, 0 if that is not known
-	begun   Past            // what that device held which gave it; nil: not known
-	emptied bool            // it was known then that the phone had had something
-	since   Past            // what the phone had before; nil: the device did not know that
-	before  *given          // the answer before; nil: not known any more, or there was none
-	owed    map[string]bool // paths of the rows that went out in any case; nil: not read yet
+	book    *cursorBook             // in which it stands
+	issued  []*crdt.Touch           // what the device wrote the cursor with
+	past    Past                    // what the device held
+	life    int64                   // the first watermark since the phone had nothing, 0 if that is not known
+	begun   Past                    // what that device held which gave it; nil: not known
+	emptied bool                    // it was known then that the phone had had something
+	since   Past                    // what the phone had before; nil: the device did not know that
+	before  *given                  // the answer before; nil: not known any more, or there was none
+	owed    map[crdt.RecordKey]bool // rows that went out in any case; nil: not read yet
 }
 
 // given is the answer behind a cursor.
@@ -131,25 +131,14 @@ func (g *given) left(t *crdt.Touch, touches []*crdt.Touch) bool {
 // owes tells whether a row was marked where the answer was given, so that it went out as it was there.
 func (g *given) owes(key crdt.RecordKey) bool {
 	if g.owed == nil {
-		g.owed = map[string]bool{}
-		at := crdt.RecordKey{Collection: Owed, ID: g.book.client}
 		touches, err := g.book.owedTouches()
 		if err != nil {
 			return true
 		}
 		held := slices.DeleteFunc(slices.Clone(touches), func(t *crdt.Touch) bool { return !t.Merged || !g.past.Holds(t.Ref) })
-		for _, t := range crdt.Refold(at, held).Living() {
-			if g.since != nil && g.since.Holds(t.Ref) {
-				continue
-			}
-			for i := range t.Change.Writes {
-				if w := &t.Change.Writes[i]; w.Op == crdt.OpSet {
-					g.owed[w.Path] = true
-				}
-			}
-		}
+		g.owed = owedSince(slotsOf(crdt.Refold(crdt.RecordKey{Collection: Owed, ID: g.book.client}, held)), g.since)
 	}
-	return g.owed[owedPath(key)]
+	return g.owed[key]
 }
 
 // leaves tells whether the answer had nothing of a record: the device had heard nothing of it

@@ -66,7 +66,7 @@ func (m *mending) mend(h *heldRow) ([]Batch, error) {
 		return said, err
 	case len(said) > 0 && !row.deletes():
 		// The phone was told meanwhile that the row is as it had been.
-		owed, err := owe(m.look, h.client, h.presented, []crdt.RecordKey{row.key()})
+		owed, err := owe(m.look, h.client, []crdt.RecordKey{row.key()})
 		end := h.drop(row)
 		end.Edits = append(end.Edits, owed...)
 		return append(said, end), err

@@ -8,96 +8,86 @@ import (
 
 // Owed is the collection of rows that phones must get although nothing in the records'
 // histories says so: what a phone pushed is not what is shown, or it must not get it yet.
-// A mark counts for a phone until it presents a watermark that was issued after it. It is
-// internal.
+// A record for each phone has lists of them in its slots, which count until the phone presents
+// a watermark that was issued after them. It is internal.
 const Owed = "_owed"
 
-func owedPath(key crdt.RecordKey) string {
-	return crdt.JoinPath(crdt.JoinPath("", key.Collection), key.ID)
-}
-
-// owe marks rows of a phone that presented a watermark, in as many edits as they need. A mark
-// is another one than those of before.
-func owe(look Look, client string, presented int64, rows []crdt.RecordKey) ([]*crdt.Edit, error) {
+// owe marks rows of a phone, in as many edits as they need.
+func owe(look Look, client string, rows []crdt.RecordKey) ([]*crdt.Edit, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	e := &crdt.Edit{Key: crdt.RecordKey{Collection: Owed, ID: client}}
-	r, err := look.Record(e.Key)
+	key := crdt.RecordKey{Collection: Owed, ID: client}
+	s, err := readSlots(look, key)
 	if err != nil {
 		return nil, err
 	}
-	before := map[crdt.RecordKey]crdt.Value{}
-	if r != nil && !r.Empty() {
-		before = marked(r)
+	var edits []*crdt.Edit
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && (n == 0 || size < owedBytesMax) {
+			size += len(rows[n].Collection) + len(rows[n].ID)
+			n++
+		}
+		edits = append(edits, s.keep(key, owedList(rows[:n]), func(crdt.Value) bool { return true }))
+		rows = rows[n:]
 	}
+	return edits, nil
+}
+
+// owedBytesMax is about how large the names in one list are, far from what a change has room for.
+const owedBytesMax = 16 << 10
+
+// owedList is a list as it is stored: the collection and the id of each row.
+func owedList(rows []crdt.RecordKey) crdt.Value {
+	items := make([]crdt.Value, 0, 2*len(rows))
 	for _, key := range rows {
-		mark := presented
-		if old := before[key]; old.Kind() == crdt.KindInt {
-			mark = max(mark, old.Int()+1)
-		}
-		e.Set = append(e.Set, crdt.Field{Key: owedPath(key), Value: crdt.Int(mark)})
+		items = append(items, crdt.Text(key.Collection), crdt.Text(key.ID))
 	}
-	return split(e)
+	return crdt.Array(items)
 }
 
-// readOwed reads which rows were marked since the phone got its watermark. It goes by who
-// wrote a mark: one that was dropped may come again with the same value.
-func (x *pull) readOwed() error {
-	r, err := x.Look.Record(crdt.RecordKey{Collection: Owed, ID: x.Client})
-	if err != nil || r == nil || r.Empty() {
-		return err
+// EachOwed calls add with each row of a list as it stands in a slot of Owed.
+func EachOwed(v crdt.Value, add func(crdt.RecordKey)) {
+	if v.Kind() != crdt.KindArray {
+		return
 	}
-	rows := map[string]crdt.RecordKey{}
-	for key := range marked(r) {
-		if TableOf(key.Collection) != nil {
-			rows[owedPath(key)] = key
+	var names []string
+	v.Items(func(item crdt.Value) {
+		if item.Kind() == crdt.KindText {
+			names = append(names, item.Text())
 		}
-	}
-	x.owed = map[crdt.RecordKey]bool{}
-	for _, t := range r.Living() {
-		if x.then.past.Holds(t.Ref) {
-			continue
-		}
-		for i := range t.Change.Writes {
-			if key, is := rows[t.Change.Writes[i].Path]; is {
-				x.owed[key] = true
-			}
-		}
-	}
-	return nil
-}
-
-// marked are the marks of a record.
-func marked(r *crdt.Record) map[crdt.RecordKey]crdt.Value {
-	marks := map[crdt.RecordKey]crdt.Value{}
-	fields := r.View().Fields
-	fields.Fields(func(table string, rows crdt.Value) {
-		if rows.Kind() != crdt.KindObject {
-			return
-		}
-		rows.Fields(func(id string, mark crdt.Value) { marks[crdt.RecordKey{Collection: table, ID: id}] = mark })
 	})
-	return marks
-}
-
-// paid is the edit that drops the marks which the phone has got past.
-func (x *pull) paid() *crdt.Edit {
-	key := crdt.RecordKey{Collection: Owed, ID: x.Client}
-	r, err := x.Look.Record(key)
-	if err != nil || r == nil || r.Empty() {
-		return nil
-	}
-	e := &crdt.Edit{Key: key}
-	for row := range marked(r) {
-		if !x.owed[row] {
-			e.Remove = append(e.Remove, owedPath(row))
+	for pair := range slices.Chunk(names, 2) {
+		if len(pair) == 2 && TableOf(pair[0]) != nil {
+			add(crdt.RecordKey{Collection: pair[0], ID: pair[1]})
 		}
 	}
-	slices.Sort(e.Remove)
-	e.Remove = e.Remove[:min(len(e.Remove), dropMax)]
-	if len(e.Remove) == 0 {
+}
+
+// owedSince are the rows of the lists that nobody knew of who had a past.
+func owedSince(s *slots, past Past) map[crdt.RecordKey]bool {
+	rows := map[crdt.RecordKey]bool{}
+	s.each(func(list crdt.Value, by *crdt.Touch) {
+		if past == nil || !past.Holds(by.Ref) {
+			EachOwed(list, func(key crdt.RecordKey) { rows[key] = true })
+		}
+	})
+	return rows
+}
+
+// readOwed reads which rows were marked since the phone got its watermark.
+func (x *pull) readOwed() (err error) {
+	if x.lists, err = readSlots(x.Look, crdt.RecordKey{Collection: Owed, ID: x.Client}); err == nil {
+		x.owed = owedSince(x.lists, x.then.past)
+	}
+	return err
+}
+
+// paid is the edit that drops the lists which the phone has got past; nil if there are none.
+func (x *pull) paid() *crdt.Edit {
+	if x.lists == nil {
 		return nil
 	}
-	return e
+	return x.lists.drop(crdt.RecordKey{Collection: Owed, ID: x.Client}, func(by *crdt.Touch) bool { return x.then.past.Holds(by.Ref) })
 }

@@ -81,6 +81,7 @@ type pull struct {
 	maybe    []*belief               // after answers of which it is not known whether the phone got them
 	recalled []*belief               // after answers that it took in, the last one first; as far as was asked for
 	asked    int                     // so often was one of them asked for a row
+	lists    *slots                  // of what the phone is owed; nil: not read
 	owed     map[crdt.RecordKey]bool // rows that go out in any case
 	withheld []crdt.RecordKey        // rows that the phone must not get yet
 }
@@ -93,7 +94,7 @@ func Heard(look Look, client string, watermark int64) (cursor, phone bool, err e
 		return false, false, err
 	}
 	c := book.ever(watermark)
-	return c != nil, book.record != nil, nil
+	return c != nil, book.known(), nil
 }
 
 // Answer works out what a phone gets.
@@ -142,7 +143,7 @@ func (x *pull) read() (err error) {
 		if c := x.book.last(); c != nil && c.Watermark <= x.Presented {
 			x.cursor, x.again = c, true
 		}
-		x.lost = x.book.record != nil && x.elsewhere() && !x.GiveUp
+		x.lost = x.book.known() && x.elsewhere() && !x.GiveUp
 	}
 	s, err := scopeOf(x.Look, x.User)
 	if err != nil {
@@ -361,7 +362,7 @@ func (a *Answer) Owed() ([]*crdt.Edit, error) {
 			rows = append(rows, d.key)
 		}
 	}
-	return owe(a.pull.Look, a.pull.Client, a.pull.Presented, rows)
+	return owe(a.pull.Look, a.pull.Client, rows)
 }
 
 // alone is the answer to a phone whose cursor is not known here: it keeps its watermark, and

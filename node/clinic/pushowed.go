@@ -46,7 +46,7 @@ func (p Push) Owed() ([]*crdt.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return owe(p.Look, p.Client, p.Presented, append(rows, silent...))
+	return owe(p.Look, p.Client, append(rows, silent...))
 }
 
 func (p *Pushed) touchesStock() bool {

@@ -188,11 +188,11 @@ func TestPhoneMovesALink(t *testing.T) {
 
 // Whatever a device of the camp says of watermarks, phones get ones that they can hold.
 func TestHugeWatermark(t *testing.T) {
-	for _, w := range []string{"9223372036854775000", "9007199254740993", "0", "-5", "007"} {
+	for _, w := range []int64{9223372036854775000, 9007199254740993, 0, -5} {
 		d := open(t)
 		a, at := phone(1, d)
 		sync(t, a, at)
-		d.do(&crdt.Edit{Key: key(clinic.Cursors, a.ClientID), Set: []crdt.Field{field(w, "x")}})
+		d.do(&crdt.Edit{Key: key(clinic.Cursors, a.ClientID), Set: []crdt.Field{{Key: "7", Value: cursorBody(w, 0, 0)}}})
 		d.set("patients", "p", "given_name", "R")
 		sync(t, a, at)
 		if w := a.Watermark(); w < d.nowMs || w > d.nowMs+1<<20 {

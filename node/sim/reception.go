@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"musafir/crdt"
@@ -98,10 +97,11 @@ func (r *reception) note(tx crdt.Transaction, receipt crdt.Receipt) {
 		}
 		if e.Key.Collection == clinic.Owed {
 			for _, f := range e.Set {
-				table, id, _ := strings.Cut(f.Key, "/")
-				key := crdt.RecordKey{Collection: table, ID: id}
-				r.owed = append(r.owed, key)
-				r.p.w.ward.push(rowOf{e.Key.ID, key}, r.p.w.book.byID[receipt.Entry])
+				clinic.EachOwed(f.Value, func(key crdt.RecordKey) {
+					r.p.w.log("    %s", key)
+					r.owed = append(r.owed, key)
+					r.p.w.ward.push(rowOf{e.Key.ID, key}, r.p.w.book.byID[receipt.Entry])
+				})
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (v *visit) arrive() {
 				for _, t := range r.Living() {
 					v.w.log("knows %s", v.w.book.words(v.w.book.byID[t.Entry]))
 				}
-				r.View().Fields.Fields(func(w string, body crdt.Value) { v.w.log("knows the watermark %s: %v", w, body[:12]) })
+				r.View().Fields.Fields(func(slot string, body crdt.Value) { v.w.log("knows the cursor in slot %s: %v", slot, body[:24]) })
 			}
 			m.Close()
 			v.w.logTouches(touches, v.w.ward.seen[seenKey{v.app.ClientID, v.presented}])
