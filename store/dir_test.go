@@ -116,7 +116,7 @@ func TestKeyFilesRefused(t *testing.T) {
 				write(t, read(t, other, name), path, name)
 			}
 		}, "", store.ErrWrongKey},
-		"newer format":   {func(t *testing.T, path string) { write(t, []byte("musafir 4\n"), path, "format") }, "it has format 4", store.ErrNewerFormat},
+		"newer format":   {func(t *testing.T, path string) { write(t, []byte("musafir 9999\n"), path, "format") }, "it has format 9999", store.ErrNewerFormat},
 		"older format":   {func(t *testing.T, path string) { write(t, []byte("musafir 0\n"), path, "format") }, "no longer reads", nil},
 		"garbage format": {func(t *testing.T, path string) { write(t, []byte{0, 1, 2}, path, "format") }, "is damaged", nil},
 		"no format":      {func(t *testing.T, path string) { remove(t, path, "format") }, "put it back", nil},
