@@ -163,7 +163,7 @@ func (a *app) askPasswords(ctx context.Context, c *client, done *appliedDoc) err
 		return nil
 	}
 	for _, u := range done.Passwords {
-		password, err := a.newPassword(ctx, u.Email, "")
+		password, err := a.newPassword(ctx, u.Email, passwordGiven{})
 		if err == nil {
 			_, err = c.setPassword(ctx, u.ID, password)
 		}

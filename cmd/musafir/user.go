@@ -72,35 +72,38 @@ func (u *userDoc) state() string {
 	return "may log in"
 }
 
-// passwordFlag names a file with the password, for where there is no terminal.
-func passwordFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "password-file", "", "`FILE` that holds the password; else it is asked for. It has at least "+strconv.Itoa(clinic.PasswordRunesMin)+" characters; a newline at its end does not count")
+// A passwordGiven is a password where there is no terminal to ask at.
+type passwordGiven struct{ text, file string }
+
+func passwordFlags(c *cobra.Command, p *passwordGiven) {
+	c.Flags().StringVar(&p.text, "password", "", "`PASSWORD` of the user. Others may see it: it stays in the shell's history and shows among what runs on this machine")
+	c.Flags().StringVar(&p.file, "password-file", "", "`FILE` that holds the password; else it is asked for. It has at least "+strconv.Itoa(clinic.PasswordRunesMin)+" characters; a newline at its end does not count")
 }
 
 func (a *app) userAddCommand() *cobra.Command {
 	var u clinic.User
-	var file string
+	var password passwordGiven
 	c := &cobra.Command{
 		Use:   "add --email E --name N --role R",
 		Short: "Make a user",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.userAdd(c.Context(), u, file)
+			return a.userAdd(c.Context(), u, password)
 		},
 	}
 	c.Flags().StringVar(&u.Email, "email", "", "`ADDRESS` with which the user logs in")
 	c.Flags().StringVar(&u.Name, "name", "", "`NAME` that the app shows")
 	c.Flags().StringVar(&u.Role, "role", "", "`ROLE`: "+strings.Join(clinic.Roles, ", "))
 	c.Flags().StringArrayVar(&u.Clinics, "clinic", nil, "`CLINIC` in which the user works, by its name or id; may be given several times, else all")
-	passwordFlag(c, &file)
+	passwordFlags(c, &password)
 	return a.writes(c)
 }
 
-func (a *app) userAdd(ctx context.Context, u clinic.User, file string) error {
+func (a *app) userAdd(ctx context.Context, u clinic.User, given passwordGiven) error {
 	if err := u.Check(); err != nil {
 		return usage(withHint(err, "musafir user add --email amina@example.org --name Amina --role provider"))
 	}
-	password, err := a.newPassword(ctx, u.Email, file)
+	password, err := a.newPassword(ctx, u.Email, given)
 	if err != nil {
 		return err
 	}
@@ -117,10 +120,15 @@ func (a *app) userAdd(ctx context.Context, u clinic.User, file string) error {
 	})
 }
 
-// newPassword reads the file, or asks twice.
-func (a *app) newPassword(ctx context.Context, email, file string) (string, error) {
-	if file != "" {
-		return readSecret("--password-file", file, checkPassword)
+// newPassword is the one that was given, or asks for it twice.
+func (a *app) newPassword(ctx context.Context, email string, given passwordGiven) (string, error) {
+	switch {
+	case given.file != "" && given.text != "":
+		return "", usage(errors.New("the password is given once: by --password or by --password-file"))
+	case given.file != "":
+		return readSecret("--password-file", given.file, checkPassword)
+	case given.text != "":
+		return checkPassword(given.text)
 	}
 	first, err := a.askSecret(ctx, fmt.Sprintf("Password of %s: ", printable(email)))
 	if errors.Is(err, errNoTerminal) {
@@ -148,7 +156,7 @@ func checkPassword(text string) (string, error) {
 }
 
 func (a *app) userPasswdCommand() *cobra.Command {
-	var file string
+	var password passwordGiven
 	c := &cobra.Command{
 		Use:   "passwd EMAIL",
 		Short: "Give a user a new password",
@@ -156,11 +164,11 @@ func (a *app) userPasswdCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return a.withUser(ctx, args[0], func(c *client, u *userDoc) error {
-				password, err := a.newPassword(ctx, u.Email, file)
+				text, err := a.newPassword(ctx, u.Email, password)
 				if err != nil {
 					return err
 				}
-				doc, err := c.setPassword(ctx, u.ID, password)
+				doc, err := c.setPassword(ctx, u.ID, text)
 				if err != nil {
 					return err
 				}
@@ -173,7 +181,7 @@ func (a *app) userPasswdCommand() *cobra.Command {
 			})
 		},
 	}
-	passwordFlag(c, &file)
+	passwordFlags(c, &password)
 	return a.writes(c)
 }
 
