@@ -86,7 +86,7 @@ func TestManyAnswersOfOneWatermark(t *testing.T) {
 	sync(t, a, at)
 	sync(t, a, at)
 	w := a.Watermark()
-	for i := range 120 {
+	for i := range 400 {
 		d.do(&crdt.Edit{Key: key("patients", "p"), Set: []crdt.Field{field("camp", fmt.Sprint(i))}})
 		if _, err := at.Pull(w); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestPhoneSyncsForYears(t *testing.T) {
 		}
 		return n
 	}
-	for i := range 400 {
+	for i := range 150 {
 		a.Edit("patients", id, apptest.Columns{"camp": fmt.Sprint(i)})
 		b.Create("patients", apptest.Columns{"given_name": "S"})
 		if err := b.SyncWith(bt, apptest.Faults{FailPushAfterArrival: i%3 == 0}); err == nil && i%3 == 0 {

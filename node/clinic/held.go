@@ -272,7 +272,7 @@ func (h *holding) pendingIn(touches, own []*crdt.Touch) bool {
 	if slices.ContainsFunc(own, known) || len(own) == 0 {
 		return false
 	}
-	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && !h.pushed(t) })
+	return h.past == nil || !slices.ContainsFunc(touches, func(t *crdt.Touch) bool { return h.past.Holds(t.Ref) && (!h.pushed(t) || h.answer.forgot(t)) })
 }
 
 // isOf tells whether a phone pushed something. Nothing is of a phone without a name.

@@ -44,6 +44,25 @@ func TestEmptiedPhoneGetsWhatComesBack(t *testing.T) {
 	wantIDs(t, a, []string{"patients"}, "p")
 }
 
+// What a phone made before it was emptied, and got again, it knows of: what others change of it comes
+// with its next sync, whatever it pushed of it since.
+func TestEmptiedPhoneEditsWhatItMade(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "camp": "1"})
+	sync(t, a, at)
+	sync(t, a, at)
+	a.Reset()
+	sync(t, a, at)
+	a.Edit("patients", id, apptest.Columns{"camp": "2"})
+	sync(t, a, at)
+	d.set("patients", id, "camp", "3")
+	sync(t, a, at)
+	if got := a.Row("patients", id).Text("camp"); got != "3" {
+		t.Errorf("the phone shows %q", got)
+	}
+}
+
 // hide lets a phone hide the patient p, and something be deleted elsewhere; it hears of that.
 func hide(t *testing.T, a *apptest.Phone, at *line, deleted crdt.RecordKey) {
 	t.Helper()
