@@ -26,7 +26,7 @@ func readCursors(look Look, client string) (*cursorBook, error) {
 		return nil, err
 	}
 	book := &cursorBook{client: client, slots: slots, bodies: map[int64][]crdt.Value{}, issued: map[int64][]*crdt.Touch{}, found: map[int64][]*Cursor{}, look: look}
-	slots.each(func(body crdt.Value, by *crdt.Touch) {
+	slots.each(func(_ int, body crdt.Value, by *crdt.Touch) {
 		if w, ok := watermarkOf(body); ok {
 			book.issued[w] = append(book.issued[w], by)
 			if !slices.ContainsFunc(book.bodies[w], body.Equal) {
@@ -141,15 +141,18 @@ func (b *cursorBook) newest() (newest int64) {
 	return newest
 }
 
-// newestBefore is the newest cursor that is older than a watermark, nil if none is.
-func (b *cursorBook) newestBefore(watermark int64) *Cursor {
+// presentedBefore is the newest cursor older than a watermark that the phone is known to have
+// presented, nil if none is.
+func (b *cursorBook) presentedBefore(watermark int64) *Cursor {
 	newest := int64(0)
-	for w := range b.bodies {
-		if w < watermark {
-			newest = max(newest, w)
+	for _, bodies := range b.bodies {
+		for _, body := range bodies {
+			if c, err := readCursor(body); err == nil && c.Presented < watermark && c.Presented > newest && b.ever(c.Presented) != nil {
+				newest = c.Presented
+			}
 		}
 	}
-	return b.find(newest)
+	return b.ever(newest)
 }
 
 // issue is the edit that keeps a new cursor and lets those go that the phone has left
@@ -158,7 +161,7 @@ func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
 	gone := b.past(presented, past)
 	return b.slots.keep(crdt.RecordKey{Collection: Cursors, ID: b.client}, c.encode(presented), func(body crdt.Value) bool {
 		w, ok := watermarkOf(body)
-		return ok && !slices.Contains(gone, w)
+		return ok && !gone[w]
 	})
 }
 
@@ -166,21 +169,24 @@ func (b *cursorBook) issue(c, presented *Cursor, past Past) *crdt.Edit {
 // same watermark again and again.
 const unconfirmedMax = 16
 
-// past are the watermarks of which no cursor is needed any more, in order.
-func (b *cursorBook) past(presented *Cursor, past Past) (gone []int64) {
+// past are the watermarks of which no cursor is needed any more.
+func (b *cursorBook) past(presented *Cursor, past Past) (gone map[int64]bool) {
 	all := slices.Sorted(maps.Keys(b.bodies))
+	gone = map[int64]bool{}
 	needed, from := map[int64]bool{}, int64(0)
 	if presented != nil {
 		from = presented.Watermark
-		b.need(from, needed)
+		b.need(from, needed, 0)
+		b.need(presented.base, needed, 0) // its body may be in the history only
+		b.need(presented.Begun, needed, 0)
 	}
 	open := slices.DeleteFunc(slices.Clone(all), func(w int64) bool { return w <= from })
 	for _, w := range open[max(0, len(open)-unconfirmedMax):] {
-		b.need(w, needed)
+		b.need(w, needed, 0)
 	}
 	for _, w := range all {
 		if !needed[w] && (w > from || b.issuedIn(w, past)) {
-			gone = append(gone, w)
+			gone[w] = true
 		}
 	}
 	return gone
@@ -192,18 +198,18 @@ func (b *cursorBook) issuedIn(watermark int64, past Past) bool {
 }
 
 // need adds a watermark and those of the cursors on which its own rests.
-func (b *cursorBook) need(watermark int64, needed map[int64]bool) {
-	if needed[watermark] {
+func (b *cursorBook) need(watermark int64, needed map[int64]bool, depth int) {
+	if needed[watermark] || depth > depthMax+1 {
 		return
 	}
 	needed[watermark] = true
 	for _, body := range b.bodies[watermark] {
 		c, err := readCursor(body)
 		if err == nil && c.base != 0 {
-			b.need(c.base, needed)
+			b.need(c.base, needed, depth+1)
 		}
 		if err == nil && c.Begun != 0 {
-			b.need(c.Begun, needed)
+			b.need(c.Begun, needed, depth+1)
 		}
 	}
 }

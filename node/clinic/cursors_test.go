@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"musafir/crdt"
-	"musafir/node/clinic"
 	"musafir/node/clinic/apptest"
 )
 
@@ -143,48 +142,6 @@ func owedBody(names ...string) crdt.Value {
 		items = append(items, crdt.Text(n))
 	}
 	return crdt.Array(items)
-}
-
-// A phone may sync as long as it likes: what is kept about it does not grow.
-func TestPhoneSyncsForYears(t *testing.T) {
-	d := open(t)
-	a, at := phone(1, d)
-	b, bt := phone(2, d)
-	id := a.Create("patients", apptest.Columns{"given_name": "R"})
-	size := func(collection string) int {
-		r, err := d.store.Record(key(collection, a.ClientID))
-		if err != nil || r == nil {
-			t.Fatalf("%s: %v, %v", collection, r, err)
-		}
-		n := 0
-		for _, living := range r.Living() {
-			n += 1 + len(living.Change.Writes)
-		}
-		return n
-	}
-	for i := range 150 {
-		a.Edit("patients", id, apptest.Columns{"camp": fmt.Sprint(i)})
-		b.Create("patients", apptest.Columns{"given_name": "S"})
-		if err := b.SyncWith(bt, apptest.Faults{FailPushAfterArrival: i%3 == 0}); err == nil && i%3 == 0 {
-			t.Fatal("the fault did not happen")
-		}
-		a.Edit("patients", id, apptest.Columns{"given_name": fmt.Sprint(i)})
-		sync(t, a, at)
-		if i%5 == 0 { // what comes with it is shown otherwise than it is pushed
-			a.Edit("patients", id, apptest.Columns{"hometown": fmt.Sprint(i)})
-			d.do(&crdt.Edit{Key: key("patients", id), Set: []crdt.Field{field("hometown", "y")}})
-			if err := a.SyncWith(at, apptest.Faults{FailPushAfterArrival: true}); err == nil {
-				t.Fatal("the fault did not happen")
-			}
-		}
-	}
-	for _, collection := range []string{clinic.Cursors, clinic.Owed} {
-		if n := size(collection); n > 60 {
-			t.Errorf("%s holds %d writes", collection, n)
-		} else {
-			t.Log(collection, n)
-		}
-	}
 }
 
 // What no device of ours writes into internal records ends no phone's syncing.

@@ -32,7 +32,7 @@ func (x *pull) given(c *Cursor) (g *given, err error) {
 		return nil, err
 	}
 	g.life, g.emptied = x.book.begun(c)
-	if first := x.book.find(g.life); first != nil {
+	if first := x.book.ever(g.life); first != nil {
 		if g.begun, err = first.past(x.Look); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"maps"
 	"slices"
 
 	"musafir/crdt"
@@ -22,6 +23,17 @@ func owe(look Look, client string, rows []crdt.RecordKey) ([]*crdt.Edit, error) 
 	if err != nil {
 		return nil, err
 	}
+	if len(s.values) > owedListsMax {
+		rows = withOwed(rows, s)
+	}
+	said := map[crdt.RecordKey]bool{}
+	for _, key := range rows {
+		said[key] = true
+	}
+	needed := func(list crdt.Value) (is bool) {
+		EachOwed(list, func(key crdt.RecordKey) { is = is || !said[key] })
+		return is
+	}
 	var edits []*crdt.Edit
 	for len(rows) > 0 {
 		n, size := 0, 0
@@ -29,10 +41,25 @@ func owe(look Look, client string, rows []crdt.RecordKey) ([]*crdt.Edit, error) 
 			size += len(rows[n].Collection) + len(rows[n].ID)
 			n++
 		}
-		edits = append(edits, s.keep(key, owedList(rows[:n]), func(crdt.Value) bool { return true }))
+		edits = append(edits, s.keep(key, owedList(rows[:n]), needed))
 		rows = rows[n:]
 	}
 	return edits, nil
+}
+
+// owedListsMax is how many lists stand side by side until they are put together.
+const owedListsMax = 32
+
+// withOwed are rows, and those of all lists.
+func withOwed(rows []crdt.RecordKey, s *slots) []crdt.RecordKey {
+	all := map[crdt.RecordKey]bool{}
+	for _, key := range rows {
+		all[key] = true
+	}
+	for key := range owedSince(s, nil) {
+		all[key] = true
+	}
+	return slices.SortedFunc(maps.Keys(all), compareKeys)
 }
 
 // owedBytesMax is about how large the names in one list are, far from what a change has room for.
@@ -68,7 +95,7 @@ func EachOwed(v crdt.Value, add func(crdt.RecordKey)) {
 // owedSince are the rows of the lists that nobody knew of who had a past.
 func owedSince(s *slots, past Past) map[crdt.RecordKey]bool {
 	rows := map[crdt.RecordKey]bool{}
-	s.each(func(list crdt.Value, by *crdt.Touch) {
+	s.each(func(_ int, list crdt.Value, by *crdt.Touch) {
 		if past == nil || !past.Holds(by.Ref) {
 			EachOwed(list, func(key crdt.RecordKey) { rows[key] = true })
 		}

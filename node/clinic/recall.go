@@ -67,7 +67,7 @@ func (x *pull) recall(n int) (*belief, error) {
 }
 
 // previous is the answer that the phone had taken in before another one, or that the device took
-// for it; of a watermark that the phone made up the newest one that is known. Nil if there is
+// for it; of a watermark that the phone made up the newest one that it is known to have presented. Nil if there is
 // none, or if the phone was emptied between them.
 func (x *pull) previous(c *Cursor) *Cursor {
 	from := c.Presented
@@ -79,7 +79,7 @@ func (x *pull) previous(c *Cursor) *Cursor {
 	}
 	before := x.book.ever(from)
 	if before == nil {
-		before = x.book.newestBefore(c.Watermark)
+		before = x.book.presentedBefore(c.Watermark)
 	}
 	if before == nil || before.Watermark < x.then.answer.life || before.Watermark >= c.Watermark {
 		return nil
