@@ -155,6 +155,8 @@ func benchEntered(b *testing.B, x *team) {
 	b.ReportMetric(float64(last.sealed), "bytes-sealed")
 }
 
+const doctorMail = "noor@example.org"
+
 // BenchmarkPhonesAtOnce is fifty phones that sync with one device at once, each a patient
 // at a time; and what they have in the end.
 func BenchmarkPhonesAtOnce(b *testing.B) {
@@ -165,17 +167,30 @@ func BenchmarkPhonesAtOnce(b *testing.B) {
 				b.StopTimer()
 				x := newClinicTeam(b, 1)
 				x.fill(rows)
+				x.addUser(doctorMail, "Noor", "super_admin", nurseWord)
 				var all []*nurse
-				for range phones {
+				var of [2][]*nurse
+				for i := range phones {
 					nextPhone++
-					a := x.nurse(nextPhone, 0)
+					a := x.stranger(nextPhone)
+					a.pair(x, 0)
+					a.login([]string{nurseMail, doctorMail}[i%2], nurseWord) // one user may not bring so many at once
 					a.sync()
-					all = append(all, a)
+					all, of[i%2] = append(all, a), append(of[i%2], a)
 				}
 				b.StartTimer()
 				r := x.rush(all, rounds)
 				b.StopTimer()
-				nothingLost(b, all)
+				for _, a := range all {
+					a.sync()
+				}
+				nothingLost(b, of[0]) // each user has rows of users and permissions of its own
+				nothingLost(b, of[1])
+				for _, table := range []string{"patients", "visits", "dispensing_records"} {
+					if one, other := len(of[0][0].phone.Rows(table)), len(of[1][0].phone.Rows(table)); one != other {
+						b.Errorf("one user has %d %s, the other %d", one, table, other)
+					}
+				}
 				slices.Sort(r.took)
 				b.ReportMetric(float64(len(r.took))/r.all.Seconds(), "syncs/s")
 				b.ReportMetric(millisOf(r.cpu)/float64(len(r.took)), "CPU-ms/sync")
