@@ -218,9 +218,10 @@ func (b *cursorBook) need(watermark int64, needed map[int64]bool, depth int) {
 // has it since the first answer that it may have taken in and never got through with.
 func (b *cursorBook) begin(c, presented *Cursor) {
 	if c.Presented != 0 {
-		if presented != nil {
-			c.Begun, c.Emptied = b.begun(presented)
+		if presented == nil {
+			presented = c // as far as is known: what says it may be gone soon
 		}
+		c.Begun, c.Emptied = b.begun(presented)
 		return
 	}
 	c.Begun, c.Emptied = c.Watermark, b.seen()
