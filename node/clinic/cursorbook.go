@@ -245,6 +245,24 @@ func (b *cursorBook) begun(c *Cursor) (begun int64, emptied bool) {
 	return begun, emptied
 }
 
+// beforeLife tells of what the phone pushed whether it did before it was emptied last, as far as is
+// known; nil if it never was.
+func (b *cursorBook) beforeLife() func(*crdt.Touch) bool {
+	life := int64(0)
+	for w := range b.bodies {
+		if c := b.find(w); c != nil && c.Emptied {
+			life = max(life, c.Begun)
+		}
+	}
+	if life == 0 {
+		return nil
+	}
+	return func(t *crdt.Touch) bool {
+		_, presented, _ := readOrigin(t.Phone)
+		return presented < life
+	}
+}
+
 // presentedSince tells whether the phone is known to have presented a watermark or a later one.
 func (b *cursorBook) presentedSince(watermark int64) bool {
 	for w := range b.bodies {

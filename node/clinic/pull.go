@@ -145,6 +145,9 @@ func (x *pull) read() (err error) {
 		}
 		x.lost = x.book.known() && x.elsewhere() && !x.GiveUp
 	}
+	if x.stranger() {
+		x.holding.since = x.book.beforeLife()
+	}
 	s, err := scopeOf(x.Look, x.User)
 	if err != nil {
 		return err
