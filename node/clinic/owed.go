@@ -30,7 +30,8 @@ func owe(look Look, client string, rows []crdt.RecordKey) ([]*crdt.Edit, error) 
 	for _, key := range rows {
 		said[key] = true
 	}
-	needed := func(list crdt.Value) (is bool) {
+	needed := func(list crdt.Value) bool {
+		is := len(rows) > 0 // until all rows are in a list again: what comes may be cut off in between
 		EachOwed(list, func(key crdt.RecordKey) { is = is || !said[key] })
 		return is
 	}
@@ -41,8 +42,9 @@ func owe(look Look, client string, rows []crdt.RecordKey) ([]*crdt.Edit, error) 
 			size += len(rows[n].Collection) + len(rows[n].ID)
 			n++
 		}
-		edits = append(edits, s.keep(key, owedList(rows[:n]), needed))
+		list := owedList(rows[:n])
 		rows = rows[n:]
+		edits = append(edits, s.keep(key, list, needed))
 	}
 	return edits, nil
 }

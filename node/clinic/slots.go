@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,7 +137,7 @@ func (s *slots) empty(key crdt.RecordKey, replaced int, may func(n int) bool) *c
 		seen := s.record.Seen()
 		e.Seen = &seen
 	}
-	for n := range s.values {
+	for _, n := range slices.Sorted(maps.Keys(s.values)) {
 		if len(e.Remove) < emptiedMax && !s.shut[n] && replaced+s.weight[n] <= replacedMax && may(n) {
 			e.Remove = append(e.Remove, strconv.Itoa(n))
 			replaced += s.weight[n]

@@ -136,3 +136,52 @@ func TestSlotsOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// What a phone is owed is owed all the while that it is written anew, in several entries.
+func TestOwedWhileWrittenAnew(t *testing.T) {
+	d := open(t)
+	a, at := phone(1, d)
+	sync(t, a, at)
+	sync(t, a, at)
+	for range 400 {
+		a.Create("patients", apptest.Columns{"given_name": "R"})
+	}
+	fails(t, a, at)
+	owed := func() map[crdt.RecordKey]bool {
+		rows := map[crdt.RecordKey]bool{}
+		r, err := d.store.Record(key(clinic.Owed, a.ClientID))
+		if err != nil || r == nil {
+			return rows
+		}
+		r.View().Fields.Fields(func(_ string, list crdt.Value) { clinic.EachOwed(list, func(k crdt.RecordKey) { rows[k] = true }) })
+		return rows
+	}
+	for _, r := range a.Rows("patients") {
+		d.set("patients", r.Text("id"), "phone", "1")
+	}
+	presented, before := a.Watermark(), 0
+	for range 3 {
+		m := d.look()
+		answer, err := clinic.Pull{Look: m, Client: a.ClientID, User: super, Presented: presented, NowMs: d.nowMs, Issuer: 5}.Answer()
+		if err == nil {
+			err = answer.Each(func(string, clinic.Form, []byte) error { return nil })
+		}
+		var edits []*crdt.Edit
+		if err == nil {
+			edits, err = answer.Owed()
+		}
+		if err != nil || len(edits) < 2 {
+			t.Fatalf("%d edits: %v", len(edits), err)
+		}
+		for _, e := range edits {
+			d.do(e)
+			if n := len(owed()); n < before {
+				t.Fatalf("%d rows are owed, of %d", n, before)
+			}
+		}
+		m.Close()
+		if before = len(owed()); before < 400 {
+			t.Fatalf("%d rows are owed", before)
+		}
+	}
+}
