@@ -320,7 +320,7 @@ func (c *composer) needed() bool {
 	case len(c.planned) > 0:
 		return true
 	case c.edit.Delete:
-		return !deleted || c.sawMore()
+		return !deleted || c.sawMore() || c.base.Empty() // of a record of which the author saw nothing it stands beside the rest
 	case c.edit.Undelete:
 		_, both := c.base.livenessConflict()
 		return deleted || both

@@ -343,3 +343,13 @@ func TestEditFromWhatWasShown(t *testing.T) {
 		t.Error("a deletion took with it what its author was not shown")
 	}
 }
+
+// Who saw nothing of a record and deletes it has said so: it stands beside what is there.
+func TestDeleteOfTheUnseen(t *testing.T) {
+	d := newDevice(newWriter(1))
+	do(t, d, 1, &Edit{Set: []Field{{"p", Int(1)}}})
+	do(t, d, 2, &Edit{From: &Record{Key: testKey}, Delete: true})
+	if v := d.rec.View(); v.Deleted || len(v.Conflicts) != 1 {
+		t.Errorf("deleted: %v, conflicts: %v", v.Deleted, v.Conflicts)
+	}
+}
