@@ -119,3 +119,36 @@ func TestDeletedByHalf(t *testing.T) {
 		t.Errorf("who deleted it had not seen the edit, and it is %v", r)
 	}
 }
+
+// What is held back by a device that never heard of the record is shown elsewhere as it was: so the
+// phone gets it there.
+func TestHeldWhereTheRecordIsNotKnown(t *testing.T) {
+	d := open(t)
+	d.staff("can_view_history")
+	a, at := nursePhone(t, d)
+	b, bt := phone(2, d)
+	x := &elsewhere{t: t, d: d, a: a, b: b, at: at, bt: bt}
+	x.fromNow()
+	d.allow("can_register_patients")
+	d.do(&crdt.Edit{Key: key("patients", "p"), Set: texts("given_name", "R", "primary_clinic_id", "a", "phone", "1")})
+	sync(t, a, at)
+	a.Edit("patients", "p", apptest.Columns{"phone": "2"})
+	third := d.look()
+	defer third.Close()
+	at.behind = &x.before
+	if err := a.SyncWith(at, apptest.Faults{CrashBeforeWatermark: true}); err == nil || len(d.held()) != 1 {
+		t.Fatalf("%v, held back: %v", err, d.held())
+	}
+	at.behind = &third // where nobody has heard of that
+	sync(t, a, at)
+	at.behind = nil
+	sync(t, a, at)
+	if r := a.Row("patients", "p"); r.Text("phone") != "1" {
+		t.Errorf("it shows %v, which is held back", r)
+	}
+	at.mend()
+	sync(t, a, at)
+	if r := a.Row("patients", "p"); r.Text("phone") != "2" || len(d.held()) > 0 {
+		t.Errorf("it is merged as %v, held back: %v", r, d.held())
+	}
+}

@@ -30,8 +30,9 @@ func (p Push) Owed() ([]*crdt.Edit, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r == nil || r.Empty() {
-			continue // held back
+		if r == nil || r.Empty() { // held back; others may know the record
+			rows = append(rows, x.key())
+			continue
 		}
 		shown := rowOf(t, r)
 		if t.Name == inventory {
