@@ -38,8 +38,9 @@ type heldRow struct {
 	lists     string // that the row stood in
 	written   bool   // what it says is merged, but for its deletion
 
-	time   crdt.Time // when this device, or another one, held it back
-	edited int64     // the phone's time of it; 0: it says none
+	time   crdt.Time  // when this device, or another one, held it back
+	places []crdt.Ref // where that stands, and that a part of it was merged
+	edited int64      // the phone's time of it; 0: it says none
 }
 
 // hold holds a row back. The same row pushed again is held once.
@@ -134,6 +135,7 @@ func readHeld(r *crdt.Record) *heldRow {
 	h := &heldRow{id: r.Key.ID}
 	for _, t := range r.Living() {
 		h.time = max(h.time, t.Time)
+		h.places = append(h.places, t.Ref)
 	}
 	texts := map[string]*string{"client": &h.client, "user": &h.user, "table": &h.table, "row": &h.row, "kind": &h.kind, "why": &h.why, "lists": &h.lists}
 	fields := r.View().Fields

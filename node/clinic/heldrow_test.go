@@ -359,3 +359,57 @@ func TestHeldForSomethingLong(t *testing.T) {
 		t.Error("the push was not taken")
 	}
 }
+
+// A phone whose clock is years behind makes up a watermark when it is told to send everything: what
+// it pushed before is not taken for what it pushed since.
+func TestMendedAfterAMadeUpWatermark(t *testing.T) {
+	d := open(t)
+	d.staff("can_register_patients")
+	a, at := nursePhone(t, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "a", "phone": "1"})
+	sync(t, a, at)
+	sync(t, a, at)
+	a.Edit("patients", id, apptest.Columns{"phone": "2"})
+	sync(t, a, at)
+	now := a.Now
+	a.Now = 1_451_952_000_000
+	if err := a.ForceUpload(at, 0); err != nil {
+		t.Fatal(err)
+	}
+	d.do(&crdt.Edit{Key: key("user_clinic_permissions", "p-"+nurse), Set: []crdt.Field{{Key: "can_register_patients", Value: crdt.False}}})
+	a.Edit("patients", id, apptest.Columns{"phone": "3"})
+	sync(t, a, at)
+	if len(d.held()) != 1 {
+		t.Fatalf("held back: %v", d.held())
+	}
+	d.allow("can_register_patients")
+	at.mend()
+	if v := d.record("patients", id); text(v, "phone") != "3" {
+		t.Errorf("the phone is %s, %d conflicts, held back: %v", text(v, "phone"), len(v.Conflicts), d.held())
+	}
+	a.Now = now
+}
+
+// A phone that is not known here, and says that a row is deleted, is heard: that stands beside what
+// others wrote.
+func TestDeletedByAStranger(t *testing.T) {
+	x := goElsewhere(t)
+	x.d.do(&crdt.Edit{Key: key("patients", "p"), Set: texts("given_name", "R")})
+	before := x.d.look()
+	defer before.Close()
+	sync(t, x.a, x.at)
+	x.a.Edit("patients", "p", apptest.Columns{"is_deleted": true})
+	x.at.behind = &before
+	if err := x.a.ForceUpload(x.at, 0); err != nil {
+		t.Fatal(err)
+	}
+	x.at.behind = nil
+	v := x.d.record("patients", "p")
+	if v.Deleted || len(v.Conflicts) != 1 || v.Conflicts[0].Path != "" {
+		t.Errorf("deleted: %v, conflicts: %v", v.Deleted, v.Conflicts)
+	}
+	x.at.behind = nil
+	if err := x.a.ForceUpload(x.at, 0); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext" // JSON as it stands, value by value
@@ -56,7 +57,7 @@ func (m *mending) mend(h *heldRow) ([]Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone, err := x.overtake(h, row)
+	gone, err := x.overtake(h, row, m.books[h.client])
 	if gone || err != nil {
 		return []Batch{h.drop(row)}, err
 	}
@@ -93,12 +94,12 @@ func (m *mending) open(h *heldRow, row *pushedRow) (x *push, err error) {
 	if _, err = x.know(book.until(h.time)); err != nil {
 		return nil, err
 	}
-	x.marks, x.holding.since = h.marks, h.precedes
-	for i := range x.since {
-		x.since[i].since = h.precedes
-	}
 	if x.holding.past, err = m.look.Past(h.marks); err != nil {
 		return nil, err
+	}
+	x.marks, x.holding.since = h.marks, func(t *crdt.Touch) bool { return h.order(t, book, x.holding.past) != before }
+	for i := range x.since {
+		x.since[i].since = x.holding.since
 	}
 	if m.rights[h.user] == nil {
 		if m.rights[h.user], err = rightsOf(m.look, h.user); err != nil {
@@ -142,30 +143,60 @@ func (h *heldRow) pushed() *pushedRow {
 	return p.rows[0]
 }
 
-// precedes tells whether the phone pushed something after the row that was held back: by its own
-// order, and only where that says nothing by the devices' clocks, which may be wrong by years.
-func (h *heldRow) precedes(t *crdt.Touch) bool {
+// A turn is when a phone pushed something, beside a row that was held back.
+type turn byte
+
+const (
+	before turn = iota
+	after
+	unknown
+)
+
+// order tells when the phone pushed something: by what it had seen, by where both stand in one log,
+// by the watermarks if devices gave them, then by the phone's times. Where none of these tells it the
+// two stand side by side: a watermark that the app made up of a wrong clock may be off by years.
+func (h *heldRow) order(t *crdt.Touch, book *cursorBook, had Past) turn {
 	_, presented, _ := readOrigin(t.Phone)
 	edited := editedAt(t)
-	switch {
-	case presented != h.presented:
-		return presented > h.presented
-	case h.edited != 0 && edited != 0:
-		return edited > h.edited
+	if had.Holds(t.Ref) || presented == h.presented && edited == h.edited && edited != 0 { // or a part of the row itself
+		return before
 	}
-	return t.Time > h.time
+	in := uint64(0)
+	for _, at := range h.places {
+		if at.Branch == t.Ref.Branch {
+			in = max(in, at.Seq)
+		}
+	}
+	switch {
+	case in != 0:
+		return turnOf(in, t.Ref.Seq)
+	case presented != h.presented && (h.presented == 0 || presented == 0 || book.ever(h.presented) != nil && book.ever(presented) != nil):
+		return turnOf(h.presented, presented)
+	case presented != h.presented:
+		return unknown
+	case h.edited != 0 && edited != 0:
+		return turnOf(h.edited, edited)
+	}
+	return turnOf(h.time, t.Time)
+}
+
+func turnOf[T cmp.Ordered](held, t T) turn {
+	if t > held {
+		return after
+	}
+	return before
 }
 
 // overtake notes what the phone pushed of the row since it was held back. If that deleted the
 // record, there is nothing left to say.
-func (x *push) overtake(h *heldRow, row *pushedRow) (gone bool, err error) {
+func (x *push) overtake(h *heldRow, row *pushedRow, book *cursorBook) (gone bool, err error) {
 	touches, err := x.Look.Touches(row.key())
 	if err != nil {
 		return false, err
 	}
 	dead := false
 	for _, t := range touches {
-		if !isOf(t, h.client) || !h.precedes(t) {
+		if !isOf(t, h.client) || h.order(t, book, x.holding.past) != after {
 			continue
 		}
 		if row.overtaken == nil {
@@ -206,15 +237,15 @@ func (x *push) mendDelete(h *heldRow, row *pushedRow) (said []Batch, refused boo
 	if !row.deletes() {
 		return nil, false, nil
 	}
-	had, err := x.holding.of(row.key())
-	if err != nil || had.Record == nil || had.Deleted() {
+	had, known, err := x.deletes(row.key())
+	if err != nil || had == nil {
 		return nil, false, err
 	}
-	why, err := x.rights.refuseDelete(rowOfAny(row, had.Record))
+	why, err := x.rights.refuseDelete(rowOfAny(row, known))
 	if err != nil || why != "" {
 		return nil, why != "", err
 	}
-	said = x.batchesOf(h, []*crdt.Edit{{Key: row.key(), From: had.Record, Delete: true}})
+	said = x.batchesOf(h, []*crdt.Edit{{Key: row.key(), From: had, Delete: true}})
 	return deletions(said, h.client, h.presented, h.edited), false, nil
 }
 

@@ -1,6 +1,11 @@
 package clinic
 
-import "musafir/crdt"
+import (
+	"maps"
+	"slices"
+
+	"musafir/crdt"
+)
 
 // A Push is what a phone sent, against what this device holds at a moment. It is written in
 // steps, each against a new moment: Write, then Delete, then Owed, each durable before the
@@ -78,9 +83,9 @@ func (x *push) know(book *cursorBook) (c *Cursor, err error) {
 }
 
 // holdingsAfter are what the phone may have got after a cursor that it is known to have
-// presented.
+// presented, the earliest first.
 func (p Push) holdingsAfter(book *cursorBook, c *Cursor) (list []holding, err error) {
-	for w := range book.bodies {
+	for _, w := range slices.Sorted(maps.Keys(book.bodies)) {
 		if c != nil && w <= c.Watermark {
 			continue
 		}
