@@ -318,6 +318,7 @@ func (v *visit) kept(touchesOf func(crdt.RecordKey) ([]*crdt.Touch, error), x *s
 	if deleted, _ := x.columns["is_deleted"].(bool); deleted && x.wrote("is_deleted") {
 		n, found := v.w.find(touches, func(t *crdt.Touch) bool { return t.Change.Dead })
 		if !found {
+			v.w.logTouches(touches, v.w.ward.seen[seenKey{v.app.ClientID, v.presented}])
 			return fmt.Errorf("%s was told that %s is deleted, and it is not", v.Name, x.key)
 		}
 		v.w.acked = v.w.acked.with(n)
