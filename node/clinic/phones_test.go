@@ -548,3 +548,20 @@ func (b *busy) Push(presented int64, changes []byte) error {
 	b.edit()
 	return b.line.Push(presented, changes)
 }
+
+// A phone that dispenses more from a row of which it shows no shelf, as of one out of its user's
+// sight, gets what is left on the shelf of which it is.
+func TestStockOfARowThatIsShownOtherwise(t *testing.T) {
+	d := open(t)
+	shelf := func() []crdt.Field { return texts("clinic_id", "c", "drug_id", "x", "batch_id", "b") }
+	d.do(&crdt.Edit{Key: key("clinic_inventory", "i"), Set: append(shelf(), crdt.Field{Key: "quantity_available", Value: crdt.Int(100)})},
+		&crdt.Edit{Key: key("dispensing_records", "r"), Set: append(shelf(), crdt.Field{Key: "quantity_dispensed", Value: crdt.Int(3)})})
+	a, at := phone(1, d)
+	sync(t, a, at)
+	sync(t, a, at)
+	d.push(at, a.Watermark(), `{"dispensing_records":{"updated":[{"id":"r","clinic_id":"","drug_id":"","batch_id":"","quantity_dispensed":5,"_status":"updated","_changed":"quantity_dispensed"}]}}`)
+	sync(t, a, at)
+	if r := a.Row("clinic_inventory", "i"); r["quantity_available"] != 95.0 {
+		t.Errorf("it shows that %v are left", r["quantity_available"])
+	}
+}
