@@ -58,19 +58,21 @@ func (p *Pushed) touchesStock() bool {
 // more or less than before, without saying what is left; or of which it says other than what
 // came of it, as where it was deleted elsewhere.
 func (p Push) stockUnsaid(otherwise []crdt.RecordKey) (rows []crdt.RecordKey, err error) {
-	said := map[string]bool{}
-	var from []shelves
+	said, from := map[string]bool{}, map[sumKey]bool{}
 	for _, x := range p.Rows.rows {
 		switch {
 		case x.err != nil:
 		case x.table == inventory:
 			said[x.id] = true
 		case x.table == dispensing && (x.dispensesAnew() || slices.Contains(otherwise, x.key())):
-			s, err := p.shelvesOf(x)
+			from[shelfOf(x.row(TableOf(dispensing)))] = true
+			r, err := p.Look.Record(x.key())
 			if err != nil {
 				return nil, err
 			}
-			from = append(from, s)
+			if r != nil { // what the phone shows may be of another shelf than what is merged
+				from[shelfOf(rowOf(TableOf(dispensing), r))] = true
+			}
 		}
 	}
 	if len(from) == 0 {
@@ -78,49 +80,12 @@ func (p Push) stockUnsaid(otherwise []crdt.RecordKey) (rows []crdt.RecordKey, er
 	}
 	t := TableOf(inventory)
 	err = p.Look.Scan(inventory, "", false, func(r *crdt.Record) (bool, error) {
-		at := rowOf(t, r)
-		if !said[r.Key.ID] && slices.ContainsFunc(from, func(s shelves) bool { return s.have(at) }) {
+		if from[shelfOf(rowOf(t, r))] && !said[r.Key.ID] {
 			rows = append(rows, r.Key)
 		}
 		return true, nil
 	})
 	return rows, err
-}
-
-// shelves are those that something may be dispensed from: what was ever said of it in each column.
-type shelves [len(shelfColumns)][]string
-
-var shelfColumns = [...]string{"clinic_id", "drug_id", "batch_id"}
-
-func (s *shelves) have(at row) bool {
-	for i, c := range shelfColumns {
-		if !slices.Contains(s[i], at.text(c)) {
-			return false
-		}
-	}
-	return true
-}
-
-// shelvesOf are those of a row that a phone sent, and of what others and itself said before: what the
-// phone shows may be of another shelf than what is merged.
-func (p Push) shelvesOf(x *pushedRow) (s shelves, err error) {
-	t := TableOf(dispensing)
-	touches, err := p.Look.Touches(x.key())
-	if err != nil {
-		return s, err
-	}
-	sent, shown := x.row(t), rowOf(t, crdt.Refold(x.key(), touches))
-	for i, c := range shelfColumns {
-		s[i] = append(s[i], sent.text(c), shown.text(c))
-		for _, touch := range touches {
-			for j := range touch.Change.Writes {
-				if w := &touch.Change.Writes[j]; w.Path == c {
-					s[i] = append(s[i], textIn(w.Value))
-				}
-			}
-		}
-	}
-	return s, nil
 }
 
 // dispensesAnew tells whether a row says that more or less was dispensed than was said before.
