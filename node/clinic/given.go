@@ -88,6 +88,9 @@ const chainMax = 64
 // later than those that it got since from one which had not heard of it.
 func (g *given) ofOtherLife(watermark int64) bool {
 	c := g.book.find(watermark)
+	if c == nil && watermark > g.Watermark { // the phone left it behind before it was emptied
+		c = g.book.ever(watermark)
+	}
 	return c != nil && g.life != 0 && c.Begun != 0 && !c.Blind && c.Begun != g.life
 }
 

@@ -63,6 +63,29 @@ func TestEmptiedPhoneEditsWhatItMade(t *testing.T) {
 	}
 }
 
+// What a phone pushed before it was emptied comes back to it, though the device that filled it
+// again had not heard of that, and its clock is behind.
+func TestEmptiedPhoneGetsWhatItPushedBefore(t *testing.T) {
+	const hourMs = 3600_000
+	x := goElsewhere(t)
+	x.d.set("patients", "p", "camp", "1")
+	x.fromNow()
+	x.d.nowMs += hourMs
+	x.d.set("patients", "q", "camp", "1")
+	sync(t, x.a, x.at)
+	x.a.Edit("patients", "p", apptest.Columns{"camp": "2"})
+	for i := range 40 {
+		x.d.set("patients", "q", "camp", patientID(i)) // so that cursors of then are left behind
+		sync(t, x.a, x.at)
+	}
+	x.a.Reset()
+	x.d.nowMs -= hourMs
+	x.there()
+	if got := x.row("patients", "p").Text("camp"); got != "2" {
+		t.Errorf("the phone shows %q", got)
+	}
+}
+
 // hide lets a phone hide the patient p, and something be deleted elsewhere; it hears of that.
 func hide(t *testing.T, a *apptest.Phone, at *line, deleted crdt.RecordKey) {
 	t.Helper()
