@@ -95,7 +95,8 @@ func (g *given) ofOtherLife(watermark int64) bool {
 }
 
 // precedes tells whether the phone pushed something after it had taken in the answer. In one
-// sync it speaks to one device.
+// sync it speaks to one device, and pushes what it presented when it pulled; what was held back
+// then and merged later does not.
 func (g *given) precedes(t *crdt.Touch) bool {
 	_, presented, _ := readOrigin(t.Phone)
 	switch {
@@ -104,7 +105,8 @@ func (g *given) precedes(t *crdt.Touch) bool {
 	case presented >= g.Watermark && (!g.blindly() || g.book.descends(presented, g.Watermark)):
 		return true
 	}
-	return slices.ContainsFunc(g.issued, func(i *crdt.Touch) bool {
+	same := func(c *Cursor) bool { return c.Presented == presented }
+	return (same(g.Cursor) || slices.ContainsFunc(g.also, same)) && slices.ContainsFunc(g.issued, func(i *crdt.Touch) bool {
 		return i.Ref.Branch == t.Ref.Branch && i.Ref.Seq < t.Ref.Seq
 	})
 }

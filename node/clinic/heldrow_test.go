@@ -157,6 +157,25 @@ func TestMendedDeletion(t *testing.T) {
 	}
 }
 
+// A phone that got a row back, and may delete it later, is told of the deletion.
+func TestMendedDeletionReachesItsPhone(t *testing.T) {
+	d := open(t)
+	d.staff("can_register_patients")
+	d.set("patients", "p", "given_name", "R", "primary_clinic_id", "a")
+	a, at := nursePhone(t, d)
+	a.SoftDelete("patients", "p")
+	sync(t, a, at)
+	if len(d.held()) != 1 {
+		t.Fatalf("held back: %v", d.held())
+	}
+	sync(t, a, at)
+	wantIDs(t, a, []string{"patients"}, "p")
+	d.allow("can_delete_patient_records")
+	at.mend()
+	sync(t, a, at)
+	wantIDs(t, a, []string{"patients"})
+}
+
 // What a phone says of one row in two lists is held back as one, and mended as one.
 func TestMendedFromTwoLists(t *testing.T) {
 	d := open(t)
