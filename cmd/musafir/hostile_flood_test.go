@@ -118,9 +118,13 @@ var floods = map[string]func(x *siege, m *attacker) string{
 			l.next(wire.KindHello)
 			lines = append(lines, l)
 		}
-		left := slices.DeleteFunc(lines, func(l *line) bool { return !l.lasts() })
-		if len(left) > 8 || len(left) == 0 {
-			m.t.Errorf("one device has %d sessions", len(left))
+		left := lines
+		awaitTrue(m.t, "one device has no more than 8 sessions", func() bool {
+			left = slices.DeleteFunc(left, func(l *line) bool { return !l.lasts() })
+			return len(left) <= 8
+		})
+		if len(left) == 0 {
+			m.t.Error("the youngest sessions gave way too")
 		}
 		return fmt.Sprintf("%d of 160 last, the oldest gave way", len(left))
 	},
