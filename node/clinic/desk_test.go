@@ -65,6 +65,36 @@ func (d *desk) write(tx crdt.Transaction) error {
 	return err
 }
 
+// atAnotherDevice goes on as another device of the camp that holds all of it.
+func (d *desk) atAnotherDevice() {
+	d.t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var incarnation [2][16]byte
+	for i := range incarnation {
+		rand.Read(incarnation[i][:])
+	}
+	g := replica.NewGroup(d.store.Begin(), d.writer)
+	if _, err := g.Admit(crdt.Admission{Device: public, Role: crdt.RoleMember, Name: "Another"}, incarnation[0], d.nowMs); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := g.Commit(); err != nil {
+		d.t.Fatal(err)
+	}
+	if d.writer, err = replica.LoadWriter(d.writer.Camp, private, d.store); err != nil {
+		d.t.Fatal(err)
+	}
+	g = replica.NewGroup(d.store.Begin(), d.writer)
+	if err := g.BeginRecords(incarnation[1], d.nowMs); err != nil {
+		d.t.Fatal(err)
+	}
+	if d.writer, err = g.Commit(); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 // do is a write of somebody who uses no phone.
 func (d *desk) do(edits ...*crdt.Edit) {
 	d.t.Helper()

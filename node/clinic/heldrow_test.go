@@ -1,6 +1,7 @@
 package clinic_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -407,6 +408,40 @@ func TestMendedAfterAMadeUpWatermark(t *testing.T) {
 		t.Errorf("the phone is %s, %d conflicts, held back: %v", text(v, "phone"), len(v.Conflicts), d.held())
 	}
 	a.Now = now
+}
+
+// A phone that is told to send everything presents no watermark, which says nothing of when it did: a
+// row of it that is held back is not taken for older than what it pushed at another device before.
+func TestMendedAfterAForceUpload(t *testing.T) {
+	d := open(t)
+	d.staff("can_register_patients")
+	a, at := nursePhone(t, d)
+	id := a.Create("patients", apptest.Columns{"given_name": "R", "primary_clinic_id": "a", "phone": "1"})
+	sync(t, a, at)
+	sync(t, a, at)
+	a.Edit("patients", id, apptest.Columns{"phone": "2"})
+	sync(t, a, at)
+	d.do(&crdt.Edit{Key: key("user_clinic_permissions", "p-"+nurse), Set: []crdt.Field{{Key: "can_register_patients", Value: crdt.False}}})
+	d.atAnotherDevice()
+	a.Edit("patients", id, apptest.Columns{"phone": "3"})
+	if err := a.ForceUpload(at, 0); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.held()) != 1 {
+		t.Fatalf("held back: %v", d.held())
+	}
+	d.allow("can_register_patients")
+	at.mend()
+	v := d.record("patients", id)
+	said := text(v, "phone") == "3"
+	for _, c := range v.Conflicts {
+		for _, sibling := range c.Siblings {
+			said = said || bytes.Equal(sibling.Value, crdt.Text("3"))
+		}
+	}
+	if !said || len(d.held()) > 0 {
+		t.Errorf("the phone is %s, conflicts: %v, held back: %v", text(v, "phone"), v.Conflicts, d.held())
+	}
 }
 
 // A phone that is not known here, and says that a row is deleted, is heard: that stands beside what

@@ -170,7 +170,7 @@ func (h *heldRow) order(t *crdt.Touch, book *cursorBook, had Past) turn {
 	switch {
 	case in != 0:
 		return turnOf(in, t.Ref.Seq)
-	case presented != h.presented && (h.presented == 0 || presented == 0 || book.ever(h.presented) != nil && book.ever(presented) != nil):
+	case presented != h.presented && book.ever(h.presented) != nil && book.ever(presented) != nil:
 		return turnOf(h.presented, presented)
 	case presented != h.presented:
 		return unknown
